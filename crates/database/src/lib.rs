@@ -1,0 +1,1 @@
+//! What every SQL adapter of Wallex shares: connecting, bulk statements, error classes

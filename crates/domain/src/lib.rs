@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod codec;
+mod currency;
+mod event;
+mod ids;
+mod money;
+mod text;
+mod wallet;
+
+pub use codec::{DecodeError, EncodedEvent, SCHEMA_VERSION};
+pub use currency::Currency;
+pub use event::{Movement, TransferLeg, WalletEvent};
+pub use ids::{EventId, OwnerId, TenantId, TransferId, WalletId};
+pub use money::{Amount, AmountError, Balance, BalanceError, MAX_MINOR_UNITS};
+pub use text::{Description, Reference, TextError};
+pub use wallet::{
+    ApplyError, CreditError, DebitError, Memo, Transfer, TransferError, Wallet, transfer,
+};

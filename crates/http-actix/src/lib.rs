@@ -1,0 +1,1 @@
+//! The REST API of Wallex on actix-web

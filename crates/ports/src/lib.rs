@@ -1,0 +1,30 @@
+//! The ports of Wallex: what the application needs from the outside, as traits, and the data that
+//! crosses them. No SQL, no HTTP, no runtime.
+//!
+//! - [`Committer`]: one transaction for everything that a batch of commands writes.
+//! - [`Wallets`], [`Events`], [`IdempotencyRecords`]: what the write side reads.
+//! - [`Readiness`]: whether the database answers and is migrated.
+//! - [`Clock`], [`IdGenerator`]: time and identity, so that a test decides them.
+
+mod answer;
+mod clock;
+mod commit;
+mod error;
+mod idempotency;
+mod read;
+mod request;
+mod shard;
+mod timestamp;
+
+pub use answer::StoredAnswer;
+pub use clock::{Clock, IdGenerator};
+pub use commit::{
+    Claim, CommitError, Committer, LockedWallets, NewEvent, StreamAppend, StreamVersion, Unit,
+    UnitOutcome,
+};
+pub use error::{BoxError, ReadError};
+pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
+pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
+pub use request::{CorrelationId, EventMetadata, IdempotencyKey, Route, Traceparent};
+pub use shard::{MAX_SHARDS, Shards};
+pub use timestamp::Timestamp;

@@ -1,0 +1,1 @@
+//! The event store of Wallex, on PostgreSQL and SQLite alike

@@ -1,0 +1,1 @@
+//! What the tests of Wallex share: private PostgreSQL clusters, temporary databases, real servers
