@@ -1,1 +1,25 @@
-//! What every SQL adapter of Wallex shares: connecting, bulk statements, error classes
+//! What every SQL adapter of Wallex shares: how to connect, bulk statements, error classes.
+//!
+//! The adapters are written once, for PostgreSQL and SQLite. The little that differs is here:
+//!
+//! | | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | many rows in one statement | one array a column, `UNNEST` | `VALUES` in chunks |
+//! | writers | a small pool, row locks | one connection, `BEGIN IMMEDIATE` |
+//! | durable at COMMIT | `synchronous_commit = on` | WAL with `synchronous = FULL` |
+
+mod bulk;
+mod connect;
+mod error;
+mod options;
+mod postgres;
+mod rows;
+mod sqlite;
+mod url;
+
+pub use bulk::{Column, Insert, KeyedSelect};
+pub use connect::{Backend, ConnectError, Database};
+pub use error::{ErrorClass, classify, read_error};
+pub use options::ConnectOptions;
+pub use rows::{Row, RowError};
+pub use url::{DatabaseUrl, DatabaseUrlError};

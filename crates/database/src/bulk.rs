@@ -1,0 +1,359 @@
+//! Many rows in one statement.
+//!
+//! On PostgreSQL one array a column travels, and `UNNEST` turns them into rows: one statement text
+//! whatever the number of rows, so it is prepared once. On SQLite the rows are written out as
+//! `VALUES`, in chunks whose lengths are powers of two, so that a handful of texts is prepared in
+//! all.
+
+use std::fmt::Write as _;
+
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+use crate::Backend;
+
+/// SQLite's limit on parameters in one statement is 32,766; the widest row here has 12.
+const SQLITE_CHUNK_ROWS_MAX: usize = 1024;
+
+/// One column of many rows.
+#[derive(Debug, Clone)]
+pub struct Column {
+    name: &'static str,
+    values: Values,
+    /// The expression written, `{}` standing for the value; empty for the value itself.
+    expression: String,
+}
+
+#[derive(Debug, Clone)]
+enum Values {
+    Int(Vec<i64>),
+    Text(Vec<String>),
+    Uuid(Vec<String>),
+    Json(Vec<String>),
+}
+
+impl Column {
+    /// Whole numbers.
+    pub fn int(name: &'static str, values: impl IntoIterator<Item = i64>) -> Self {
+        Self::of(name, Values::Int(values.into_iter().collect()))
+    }
+
+    /// Texts.
+    pub fn text(name: &'static str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::of(name, Values::Text(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// UUIDs: `uuid` on PostgreSQL, text on SQLite.
+    pub fn uuid(name: &'static str, values: impl IntoIterator<Item = uuid::Uuid>) -> Self {
+        Self::of(name, Values::Uuid(values.into_iter().map(|id| id.to_string()).collect()))
+    }
+
+    /// JSON documents as text: `jsonb` on PostgreSQL, text on SQLite. They travel as text, which
+    /// is three times as fast as a parsed tree.
+    pub fn json(name: &'static str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::of(name, Values::Json(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// Writes `expression` instead of the value itself, which stands in it as `{}`.
+    #[must_use]
+    pub fn computed(mut self, expression: impl Into<String>) -> Self {
+        self.expression = expression.into();
+        self
+    }
+
+    fn of(name: &'static str, values: Values) -> Self {
+        Self { name, values, expression: String::new() }
+    }
+
+    fn len(&self) -> usize {
+        match &self.values {
+            Values::Int(values) => values.len(),
+            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => values.len(),
+        }
+    }
+
+    fn expression(&self, value: &str) -> String {
+        if self.expression.is_empty() {
+            value.to_owned()
+        } else {
+            self.expression.replace("{}", value)
+        }
+    }
+
+    fn array_cast(&self) -> &'static str {
+        match self.values {
+            Values::Int(_) => "::bigint[]",
+            Values::Text(_) => "::text[]",
+            Values::Uuid(_) => "::text[]::uuid[]",
+            Values::Json(_) => "::text[]::jsonb[]",
+        }
+    }
+
+    fn value(&self, row: usize) -> Value {
+        match &self.values {
+            Values::Int(values) => values[row].into(),
+            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
+                values[row].clone().into()
+            }
+        }
+    }
+
+    fn into_array(self) -> Value {
+        let (kind, values): (_, Vec<Value>) = match self.values {
+            Values::Int(values) => {
+                (ArrayType::BigInt, values.into_iter().map(Into::into).collect())
+            }
+            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
+                (ArrayType::String, values.into_iter().map(Into::into).collect())
+            }
+        };
+        Value::Array(kind, Some(Box::new(values)))
+    }
+}
+
+fn rows_of(columns: &[Column]) -> usize {
+    let rows = columns.first().map_or(0, Column::len);
+    assert!(columns.iter().all(|c| c.len() == rows), "invariant: every column has as many values");
+    rows
+}
+
+/// `UNNEST($1::bigint[], …) AS r(a, …)`.
+fn unnest(columns: &[Column]) -> String {
+    let mut sql = String::from("UNNEST(");
+    for (i, column) in columns.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        let _ = write!(sql, "{comma}${}{}", i + 1, column.array_cast());
+    }
+    let names: Vec<_> = columns.iter().map(|c| c.name).collect();
+    let _ = write!(sql, ") AS r({})", names.join(", "));
+    sql
+}
+
+/// The largest power of two that is at most `rows` and at most the limit.
+fn sqlite_chunk(rows: usize) -> usize {
+    let rows = rows.min(SQLITE_CHUNK_ROWS_MAX);
+    1 << (usize::BITS - 1 - rows.leading_zeros())
+}
+
+/// `INSERT` of many rows.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    table: &'static str,
+    columns: Vec<Column>,
+    tail: String,
+}
+
+impl Insert {
+    /// The rows that `columns` make, into `table`.
+    #[must_use]
+    pub fn into(table: &'static str, columns: Vec<Column>) -> Self {
+        Self { table, columns, tail: String::new() }
+    }
+
+    /// What follows the rows: `ON CONFLICT …`, `RETURNING …`. The new row is `excluded` there.
+    #[must_use]
+    pub fn tail(mut self, tail: impl Into<String>) -> Self {
+        self.tail = tail.into();
+        self
+    }
+
+    /// Runs it; how many rows were written.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute(self, conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let mut written = 0;
+        for (sql, values) in self.statements(Backend::of(conn)) {
+            let statement = Backend::of(conn).statement(sql, values);
+            written += conn.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(written)
+    }
+
+    /// Runs it; the rows that its `RETURNING` gives.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn query(self, conn: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
+        let mut returned = Vec::new();
+        for (sql, values) in self.statements(Backend::of(conn)) {
+            let statement = Backend::of(conn).statement(sql, values);
+            returned.extend(conn.query_all_raw(statement).await?);
+        }
+        Ok(returned)
+    }
+
+    fn statements(self, backend: Backend) -> Vec<(String, Vec<Value>)> {
+        let rows = rows_of(&self.columns);
+        if rows == 0 {
+            return Vec::new();
+        }
+        match backend {
+            Backend::Postgres => {
+                let sql = self.postgres_sql();
+                vec![(sql, self.columns.into_iter().map(Column::into_array).collect())]
+            }
+            Backend::Sqlite => {
+                let mut statements = Vec::new();
+                let mut from = 0;
+                while from < rows {
+                    let to = from + sqlite_chunk(rows - from);
+                    let values = (from..to)
+                        .flat_map(|row| self.columns.iter().map(move |c| c.value(row)))
+                        .collect();
+                    statements.push((self.sqlite_sql(to - from), values));
+                    from = to;
+                }
+                statements
+            }
+        }
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(|c| c.name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn postgres_sql(&self) -> String {
+        let selected: Vec<_> =
+            self.columns.iter().map(|c| c.expression(&format!("r.{}", c.name))).collect();
+        format!(
+            "INSERT INTO {} ({}) SELECT {} FROM {} {}",
+            self.table,
+            self.names(),
+            selected.join(", "),
+            unnest(&self.columns),
+            self.tail
+        )
+    }
+
+    fn sqlite_sql(&self, rows: usize) -> String {
+        let row: Vec<_> = self.columns.iter().map(|c| c.expression("?")).collect();
+        let row = format!("({})", row.join(", "));
+        let rows = vec![row; rows].join(", ");
+        format!("INSERT INTO {} ({}) VALUES {rows} {}", self.table, self.names(), self.tail)
+    }
+}
+
+/// `SELECT` of the rows with many keys.
+#[derive(Debug, Clone)]
+pub struct KeyedSelect {
+    select: &'static str,
+    table: &'static str,
+    keys: Vec<Column>,
+    condition: String,
+    tail: &'static str,
+}
+
+impl KeyedSelect {
+    /// The columns `select` of the rows of `table` whose key columns equal those of a row of `keys`.
+    /// Names are qualified by `t`. A key that is asked for twice gives its row once or twice.
+    #[must_use]
+    pub fn new(select: &'static str, table: &'static str, keys: Vec<Column>) -> Self {
+        Self { select, table, keys, condition: String::new(), tail: "" }
+    }
+
+    /// One more condition on the rows.
+    #[must_use]
+    pub fn and(mut self, condition: impl Into<String>) -> Self {
+        self.condition = condition.into();
+        self
+    }
+
+    /// What follows on PostgreSQL alone: `ORDER BY … FOR UPDATE`. SQLite locks at `BEGIN`.
+    #[must_use]
+    pub fn postgres_tail(mut self, tail: &'static str) -> Self {
+        self.tail = tail;
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn query(self, conn: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
+        let rows = rows_of(&self.keys);
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        let backend = Backend::of(conn);
+        let and = if self.condition.is_empty() { "" } else { " AND " };
+        if backend == Backend::Postgres {
+            let on: Vec<_> = self.keys.iter().map(|k| format!("t.{0} = r.{0}", k.name)).collect();
+            let sql = format!(
+                "SELECT {} FROM {} JOIN {} AS t ON {}{and}{} {}",
+                self.select,
+                unnest(&self.keys),
+                self.table,
+                on.join(" AND "),
+                self.condition,
+                self.tail
+            );
+            let values: Vec<_> = self.keys.into_iter().map(Column::into_array).collect();
+            return conn.query_all_raw(backend.statement(sql, values)).await;
+        }
+        let names: Vec<_> = self.keys.iter().map(|k| format!("t.{}", k.name)).collect();
+        let row = format!("({})", vec!["?"; self.keys.len()].join(", "));
+        let mut found = Vec::new();
+        let mut from = 0;
+        while from < rows {
+            let chunk = sqlite_chunk(rows - from);
+            let sql = format!(
+                "SELECT {} FROM {} AS t WHERE ({}) IN (VALUES {}){and}{}",
+                self.select,
+                self.table,
+                names.join(", "),
+                vec![row.as_str(); chunk].join(", "),
+                self.condition
+            );
+            let values: Vec<_> = (from..from + chunk)
+                .flat_map(|row| self.keys.iter().map(move |k| k.value(row)))
+                .collect();
+            found.extend(conn.query_all_raw(backend.statement(sql, values)).await?);
+            from += chunk;
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert() -> Insert {
+        let columns = vec![
+            Column::int("a", [1, 2, 3]),
+            Column::json("b", ["{}", "[]", "1"]),
+            Column::int("c", [7, 8, 9]).computed("now() + {}"),
+        ];
+        Insert::into("t", columns).tail("ON CONFLICT DO NOTHING")
+    }
+
+    #[test]
+    fn postgres_has_one_statement_for_any_number_of_rows() {
+        let statements = insert().statements(Backend::Postgres);
+        assert_eq!(statements.len(), 1);
+        assert_eq!(
+            statements[0].0,
+            "INSERT INTO t (a, b, c) SELECT r.a, r.b, now() + r.c FROM \
+             UNNEST($1::bigint[], $2::text[]::jsonb[], $3::bigint[]) AS r(a, b, c) \
+             ON CONFLICT DO NOTHING"
+        );
+    }
+
+    #[test]
+    fn sqlite_writes_rows_in_powers_of_two() {
+        let statements = insert().statements(Backend::Sqlite);
+        let texts: Vec<_> = statements.iter().map(|(sql, _)| sql.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "INSERT INTO t (a, b, c) VALUES (?, ?, now() + ?), (?, ?, now() + ?) \
+                 ON CONFLICT DO NOTHING",
+                "INSERT INTO t (a, b, c) VALUES (?, ?, now() + ?) ON CONFLICT DO NOTHING",
+            ]
+        );
+        assert_eq!(statements[1].1, vec![3_i64.into(), "1".into(), 9_i64.into()]);
+        let chunks: Vec<_> = [1, 2, 3, 255, 256, 5_000].map(sqlite_chunk).into();
+        assert_eq!(chunks, [1, 2, 2, 128, 256, 1024]);
+    }
+}

@@ -1,0 +1,178 @@
+//! One database, with its pools.
+
+use std::sync::OnceLock;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+};
+use thiserror::Error;
+use wallex_ports::{BoxError, Shards};
+
+use crate::{ConnectOptions, DatabaseUrl, postgres, sqlite};
+
+/// Which kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A server.
+    Postgres,
+    /// A file.
+    Sqlite,
+}
+
+impl Backend {
+    /// The backend of a connection.
+    ///
+    /// # Panics
+    /// On a connection that [`Database::connect`] did not make.
+    #[must_use]
+    pub fn of(conn: &impl ConnectionTrait) -> Self {
+        match conn.get_database_backend() {
+            DbBackend::Postgres => Self::Postgres,
+            DbBackend::Sqlite => Self::Sqlite,
+            other => unreachable!("Wallex opens no {other:?} connection"),
+        }
+    }
+
+    /// A statement for this backend.
+    #[must_use]
+    pub fn statement(
+        self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Statement {
+        let backend = match self {
+            Self::Postgres => DbBackend::Postgres,
+            Self::Sqlite => DbBackend::Sqlite,
+        };
+        Statement::from_sql_and_values(backend, sql.into(), values)
+    }
+
+    /// An expression for the database's own time in Unix milliseconds. Leases and expiries compare
+    /// with it, never with a node's clock. It moves on within a transaction.
+    #[must_use]
+    pub const fn now_ms(self) -> &'static str {
+        match self {
+            Self::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        }
+    }
+}
+
+/// Why a database can't be used.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The URL is not one.
+    #[error("DATABASE_URL is not usable")]
+    Url(#[source] BoxError),
+    /// No answer, a refusal, or a file that can't be opened.
+    #[error("the database can't be reached")]
+    Unreachable(#[source] BoxError),
+    /// An old server.
+    #[error("PostgreSQL {found} is too old: Wallex needs 13 or later")]
+    TooOld {
+        /// Its major version.
+        found: i32,
+    },
+    /// A file that SQLite can't write durably.
+    #[error(
+        "SQLite runs with journal_mode={journal_mode} and synchronous={synchronous} here, which can \
+         lose acknowledged commands: put the file on a local disk"
+    )]
+    NotDurable {
+        /// What SQLite says; `wal` is needed.
+        journal_mode: String,
+        /// What SQLite says; 2 (FULL) is needed.
+        synchronous: i64,
+    },
+}
+
+/// A database with a pool to write and a pool to read, so that readers never hold up a commit.
+#[derive(Debug)]
+pub struct Database {
+    url: DatabaseUrl,
+    backend: Backend,
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+    shards: OnceLock<Shards>,
+}
+
+impl Database {
+    /// Opens the pools, and checks that the database can be used.
+    ///
+    /// # Errors
+    /// When it can't be reached, is too old, or is not durable.
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
+        let (backend, (write, read)) = match &options.url {
+            DatabaseUrl::Sqlite { path } => {
+                (Backend::Sqlite, sqlite::connect(path, options).await?)
+            }
+            DatabaseUrl::Postgres { url } => {
+                (Backend::Postgres, postgres::connect(url, options).await?)
+            }
+        };
+        Ok(Self { url: options.url.clone(), backend, write, read, shards: OnceLock::new() })
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// One line for people: the URL without its password.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// The pool for reading.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The pool for writing. On SQLite it has one connection: inside a transaction, use the
+    /// transaction.
+    #[must_use]
+    pub fn write(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Begins a transaction that will write.
+    ///
+    /// # Errors
+    /// When no connection is free in time, or the database does not answer.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        // On SQLite a transaction that reads first and writes later could find another process in
+        // its way half-way through; IMMEDIATE waits at the door instead. PostgreSQL ignores it.
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        self.write.begin_with_options(options).await
+    }
+
+    /// How many shards the database has; `None` until it is known to be migrated.
+    #[must_use]
+    pub fn shards(&self) -> Option<Shards> {
+        self.shards.get().copied()
+    }
+
+    /// Remembers how many shards the database has. It never changes, so the first call counts.
+    pub fn set_shards(&self, shards: Shards) {
+        self.shards.get_or_init(|| shards);
+    }
+
+    /// Closes both pools; statements under way are finished.
+    pub async fn close(&self) {
+        match self.backend {
+            Backend::Postgres => {
+                self.write.get_postgres_connection_pool().close().await;
+                self.read.get_postgres_connection_pool().close().await;
+            }
+            Backend::Sqlite => {
+                self.read.get_sqlite_connection_pool().close().await;
+                self.write.get_sqlite_connection_pool().close().await;
+            }
+        }
+    }
+}

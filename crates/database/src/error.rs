@@ -1,0 +1,128 @@
+//! What an error of the database means for the one who caused it.
+//!
+//! `DbErr::sql_err()` knows unique and foreign-key violations only; what matters here is whether
+//! trying again can help, and whether the connection is gone.
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::Error as SqlxError;
+use wallex_ports::ReadError;
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The connection is gone, or none could be had: the database is down, restarting, or full.
+    Unavailable,
+    /// The database gave the statement up, and trying again may work.
+    Transient,
+    /// The statement or its data is wrong; trying again won't help.
+    Permanent,
+}
+
+/// Classifies `error`.
+#[must_use]
+pub fn classify(error: &DbErr) -> ErrorClass {
+    match error {
+        DbErr::ConnectionAcquire(_) => ErrorClass::Unavailable,
+        DbErr::Conn(RuntimeErr::SqlxError(source))
+        | DbErr::Exec(RuntimeErr::SqlxError(source))
+        | DbErr::Query(RuntimeErr::SqlxError(source)) => classify_sqlx(source),
+        _ => ErrorClass::Permanent,
+    }
+}
+
+fn classify_sqlx(error: &SqlxError) -> ErrorClass {
+    match error {
+        SqlxError::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                classify_postgres(&code)
+            } else {
+                classify_sqlite(&code)
+            }
+        }
+        SqlxError::Io(_)
+        | SqlxError::Tls(_)
+        | SqlxError::Protocol(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed
+        | SqlxError::BeginFailed => ErrorClass::Unavailable,
+        _ => ErrorClass::Permanent,
+    }
+}
+
+/// By SQLSTATE class (PostgreSQL documentation, appendix A).
+fn classify_postgres(sqlstate: &str) -> ErrorClass {
+    match sqlstate {
+        // serialization_failure, deadlock_detected, lock_not_available, query_canceled (a timeout)
+        "40001" | "40P01" | "55P03" | "57014" => ErrorClass::Transient,
+        // too_many_connections, cannot_connect_now and the shutdowns, read_only_sql_transaction
+        // (a standby that was just promoted), disk_full and out_of_memory, idle timeouts, I/O
+        "25006" | "25P03" => ErrorClass::Unavailable,
+        _ if ["08", "53", "57", "58"].iter().any(|class| sqlstate.starts_with(class)) => {
+            ErrorClass::Unavailable
+        }
+        _ => ErrorClass::Permanent,
+    }
+}
+
+/// By primary result code, the low byte of the extended one (sqlite.org/rescode.html).
+fn classify_sqlite(code: &str) -> ErrorClass {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const NOMEM: u32 = 7;
+    const READONLY: u32 = 8;
+    const IOERR: u32 = 10;
+    const FULL: u32 = 13;
+    const CANTOPEN: u32 = 14;
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(BUSY | LOCKED) => ErrorClass::Transient,
+        Ok(NOMEM | READONLY | IOERR | FULL | CANTOPEN) => ErrorClass::Unavailable,
+        _ => ErrorClass::Permanent,
+    }
+}
+
+/// The port's error for a read that failed.
+#[must_use]
+pub fn read_error(error: DbErr) -> ReadError {
+    match classify(&error) {
+        ErrorClass::Unavailable | ErrorClass::Transient => ReadError::Unavailable(error.into()),
+        ErrorClass::Permanent => ReadError::Storage(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgres_codes_are_told_apart() {
+        for (sqlstate, class) in [
+            ("40001", ErrorClass::Transient),
+            ("40P01", ErrorClass::Transient),
+            ("57P01", ErrorClass::Unavailable),
+            ("57014", ErrorClass::Transient),
+            ("53100", ErrorClass::Unavailable),
+            ("08006", ErrorClass::Unavailable),
+            ("22P05", ErrorClass::Permanent),
+            ("23505", ErrorClass::Permanent),
+            ("42P01", ErrorClass::Permanent),
+        ] {
+            assert_eq!(classify_postgres(sqlstate), class, "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn sqlite_codes_are_told_apart() {
+        for (code, class) in [
+            ("5", ErrorClass::Transient),
+            ("517", ErrorClass::Transient),
+            ("13", ErrorClass::Unavailable),
+            ("778", ErrorClass::Unavailable),
+            ("1555", ErrorClass::Permanent),
+            ("", ErrorClass::Permanent),
+        ] {
+            assert_eq!(classify_sqlite(code), class, "{code}");
+        }
+    }
+}

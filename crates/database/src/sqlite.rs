@@ -1,0 +1,65 @@
+//! Opening a SQLite file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::ConnectOptions;
+use crate::connect::ConnectError;
+
+/// How long the writer waits for another process that writes to the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Opens the one writer and the readers.
+pub(crate) async fn connect(
+    path: &Path,
+    options: &ConnectOptions,
+) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL loses acknowledged commits at a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging();
+    let pool = async |connections: u32| -> Result<SqlitePool, ConnectError> {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            // A connection holds the file open and its caches warm; there is nothing to renew.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(connect.clone())
+            .await
+            .map_err(|error| ConnectError::Unreachable(error.into()))
+    };
+    let write = pool(1).await?;
+    verify_durability(&write).await?;
+    let read = pool(options.read_connections).await?;
+    Ok((
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+    ))
+}
+
+/// SQLite ignores a pragma that it can't follow: what counts is what it says afterwards.
+async fn verify_durability(write: &SqlitePool) -> Result<(), ConnectError> {
+    let read = |error: sqlx::Error| ConnectError::Unreachable(error.into());
+    let journal_mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(write).await.map_err(read)?;
+    let synchronous: i64 =
+        sqlx::query_scalar("PRAGMA synchronous").fetch_one(write).await.map_err(read)?;
+    const FULL: i64 = 2;
+    if journal_mode != "wal" || synchronous != FULL {
+        return Err(ConnectError::NotDurable { journal_mode, synchronous });
+    }
+    Ok(())
+}
