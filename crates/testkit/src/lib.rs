@@ -1,1 +1,33 @@
 //! What the tests of Wallex share: private PostgreSQL clusters, temporary databases, real servers
+//! and a client for them, and a look into the tables.
+//!
+//! A test that is to hold on both databases is a plain `async fn` that takes a [`TempDatabase`],
+//! listed in [`on_both_databases!`]:
+//!
+//! ```no_run
+//! use wallex_testkit::{Server, TempDatabase, on_both_databases};
+//!
+//! on_both_databases!(unknown_wallet_is_not_found);
+//!
+//! async fn unknown_wallet_is_not_found(database: TempDatabase) {
+//!     let server = Server::start(&database).await;
+//!     let answer = server.client().get("/wallets/nobody").await;
+//!     answer.is_problem(404, "wallet-not-found");
+//! }
+//! ```
+//!
+//! Nothing here skips: a test that can't reach PostgreSQL fails and says why.
+
+mod both;
+mod client;
+mod postgres;
+mod server;
+mod temp_database;
+mod wait;
+
+pub use both::block_on;
+pub use client::{Answer, Client, Request};
+pub use postgres::{PostgresOptions, PrivatePostgres};
+pub use server::{Server, ServerBuilder, wallex_binary};
+pub use temp_database::{Backend, POSTGRES_URL_VARIABLE, TempDatabase};
+pub use wait::eventually;

@@ -1,0 +1,260 @@
+//! The real binary, as a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{Client, TempDatabase, eventually};
+
+/// Names the binary that is tested, where it is not the one in the target folder.
+const BINARY_VARIABLE: &str = "WALLEX_TEST_BINARY";
+
+/// The `wallex` binary: that of `WALLEX_TEST_BINARY`, or else the one that was built beside the
+/// tests.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn wallex_binary() -> PathBuf {
+    let binary = std::env::var_os(BINARY_VARIABLE).map(PathBuf::from).unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("the test knows its own path");
+        // Tests are in target/<profile>/deps, other programs in target/<profile>.
+        let folders = test.ancestors().skip(1).take(2);
+        let candidates = folders.map(|folder| folder.join("wallex"));
+        candidates.into_iter().find(|path| path.is_file()).unwrap_or_default()
+    });
+    assert!(
+        binary.is_file(),
+        "the wallex binary is missing: build it with `cargo build -p wallex`, or name it in \
+         {BINARY_VARIABLE}"
+    );
+    binary
+}
+
+/// A server that is to be started.
+#[derive(Debug)]
+#[must_use]
+pub struct ServerBuilder {
+    command: Command,
+}
+
+impl ServerBuilder {
+    /// `wallex ARGS…` with nothing of the caller's environment that would change what it does.
+    pub fn new(args: &[&str]) -> Self {
+        let mut command = Command::new(wallex_binary());
+        command.args(args);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            let ours = ["WALLEX_", "OTEL_", "IDEMPOTENCY_", "PROJECTORS_"];
+            if ours.iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(&*name);
+            }
+        }
+        command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
+        // The system picks the port, so that no two tests want the same.
+        command.env("WALLEX_LISTEN", "127.0.0.1:0");
+        Self { command }
+    }
+
+    /// A server on `database`.
+    pub fn on(database: &TempDatabase) -> Self {
+        Self::new(&[]).env("DATABASE_URL", database.url())
+    }
+
+    /// Sets one variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sets the working folder.
+    pub fn current_dir(mut self, folder: &std::path::Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Starts it, and waits for nothing.
+    ///
+    /// # Panics
+    /// When the program can't be started.
+    #[must_use]
+    pub fn spawn(mut self) -> Server {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the binary starts");
+        let output = Output::default();
+        let readers = vec![
+            output.read(child.stdout.take().expect("piped")),
+            output.read(child.stderr.take().expect("piped")),
+        ];
+        Server { child, output, readers, client: None }
+    }
+
+    /// Starts it, and waits until it listens; it may not be ready.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start_unready(self) -> Server {
+        let mut server = self.spawn();
+        let output = server.output.clone();
+        let base = eventually("the server says where it listens", async || {
+            output.address().or_else(|| {
+                let ended = server.child.try_wait().expect("the server's status");
+                ended.map(|status| panic!("the server ended ({status}):\n{}", server.logs()))
+            })
+        })
+        .await;
+        server.client = Some(Client::new(base));
+        server
+    }
+
+    /// Starts it, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn start(self) -> Server {
+        let mut server = self.start_unready().await;
+        server.ready().await;
+        server
+    }
+}
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    output: Output,
+    readers: Vec<JoinHandle<()>>,
+    client: Option<Client>,
+}
+
+impl Server {
+    /// Starts a server on `database`, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn start(database: &TempDatabase) -> Self {
+        ServerBuilder::on(database).start().await
+    }
+
+    /// A client for it.
+    ///
+    /// # Panics
+    /// When it was not waited for.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        self.client.as_ref().expect("a server that listens")
+    }
+
+    /// `127.0.0.1:PORT`, for raw sockets.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.client().base().trim_start_matches("http://")
+    }
+
+    /// Waits until `/readyz` says 200.
+    ///
+    /// # Panics
+    /// When the process ends instead.
+    pub async fn ready(&mut self) {
+        let client = self.client().clone();
+        eventually("the server is ready", async || {
+            if let Some(status) = self.child.try_wait().expect("the server's status") {
+                panic!("the server ended ({status}):\n{}", self.logs());
+            }
+            let answer = client.get("/readyz").try_send().await.ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Everything that it printed so far.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        self.output.lines().join("\n")
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    pub fn kill_nine(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    /// Asks it to end, as an operator or a supervisor does (SIGTERM).
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks it to end as Ctrl-C does (SIGINT).
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("the server runs");
+    }
+
+    /// Waits until it ended and all it printed was read.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let status = eventually("the server ends", async || {
+            self.child.try_wait().expect("the server's status")
+        })
+        .await;
+        for reader in self.readers.drain(..) {
+            reader.join().ok();
+        }
+        status
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill_nine();
+        if std::thread::panicking() {
+            eprintln!("--- what the server printed ---\n{}\n---", self.logs());
+        }
+    }
+}
+
+/// What a process printed, line by line, whichever stream it came from.
+#[derive(Debug, Clone, Default)]
+struct Output(Arc<Mutex<Vec<String>>>);
+
+impl Output {
+    fn read(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let output = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                output.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        })
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first address in what was printed: the line that says where the server listens, as
+    /// text or as JSON.
+    fn address(&self) -> Option<String> {
+        self.lines().iter().find_map(|line| {
+            let (_, rest) = line.split_once("http://127.0.0.1:")?;
+            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
+            Some(format!("http://127.0.0.1:{port}"))
+        })
+    }
+}
