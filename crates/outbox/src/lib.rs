@@ -1,1 +1,101 @@
-//! The transactional outbox of Wallex
+//! The transactional outbox: one row for each event, written in the transaction that appends it,
+//! in the order of positions.
+//!
+//! A row is never updated: an event is processed by a consumer when its position is at or below
+//! the consumer's checkpoint, and by all when it is at or below the lowest. The row refers to the
+//! event's payload by (shard, tenant, wallet, version).
+//!
+//! [`enqueue`] is one statement on PostgreSQL. [`lag`] reads one row a shard and one a checkpoint.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use wallex_database::{Column, Database, Insert, Row, RowError, read_error};
+use wallex_domain::EventId;
+use wallex_ports::{ReadError, Timestamp, WalletKey};
+
+/// An event to be handed to every consumer.
+#[derive(Debug, Clone)]
+pub struct OutboxRow<'a> {
+    /// Its shard.
+    pub shard: u16,
+    /// Its place in the shard.
+    pub position: u64,
+    /// Its stream.
+    pub stream: &'a WalletKey,
+    /// Its place in the stream.
+    pub version: u64,
+    /// Its type.
+    pub event_type: &'static str,
+    /// Its identity.
+    pub event_id: EventId,
+    /// Its metadata, JSON.
+    pub metadata: String,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+/// Inserts `rows`, in the transaction that appends their events.
+///
+/// # Errors
+/// The database's; an event that is enqueued already is a unique violation.
+pub async fn enqueue(conn: &impl ConnectionTrait, rows: Vec<OutboxRow<'_>>) -> Result<(), DbErr> {
+    let expected = rows.len() as u64;
+    let columns = vec![
+        Column::int("shard", rows.iter().map(|row| i64::from(row.shard))),
+        Column::int("position", rows.iter().map(|row| row.position.cast_signed())),
+        Column::text("tenant", rows.iter().map(|row| row.stream.tenant.as_str())),
+        Column::text("wallet_id", rows.iter().map(|row| row.stream.wallet_id.as_str())),
+        Column::int("version", rows.iter().map(|row| row.version.cast_signed())),
+        Column::text("type", rows.iter().map(|row| row.event_type)),
+        Column::uuid("event_id", rows.iter().map(|row| row.event_id.as_uuid())),
+        Column::int("created_at_ms", rows.iter().map(|row| row.created_at.unix_ms())),
+        Column::json("metadata", rows.into_iter().map(|row| row.metadata)),
+    ];
+    let written = Insert::into("outbox", columns).execute(conn).await?;
+    if written == expected {
+        Ok(())
+    } else {
+        Err(DbErr::Custom(format!("{written} of {expected} outbox rows were written")))
+    }
+}
+
+/// How far the slowest consumer is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lag {
+    /// Events that it has not processed yet.
+    pub events: u64,
+    /// How long ago the oldest of them was recorded, in milliseconds of the database's clock.
+    pub age_ms: u64,
+}
+
+/// How far the slowest consumer is behind, over all shards. Costs a few index look-ups for each
+/// shard, however long the backlog is.
+///
+/// # Errors
+/// [`ReadError::Unavailable`] when the database does not answer or is not migrated.
+pub async fn lag(db: &Database) -> Result<Lag, ReadError> {
+    if db.shards().is_none() {
+        return Err(ReadError::Unavailable("the database is not migrated".into()));
+    }
+    let now_ms = db.backend().now_ms();
+    let sql = format!(
+        "SELECT h.position - c.position AS events, \
+         coalesce({now_ms} - (SELECT o.created_at_ms FROM outbox o WHERE o.shard = h.shard \
+         AND o.position > c.position ORDER BY o.position LIMIT 1), 0) AS age_ms \
+         FROM shard_heads h JOIN (SELECT shard, min(position) AS position \
+         FROM projector_checkpoints GROUP BY shard) c ON c.shard = h.shard"
+    );
+    let rows = db.read().query_all_raw(db.backend().statement(sql, [])).await;
+    let mut lag = Lag::default();
+    for row in rows.map_err(read_error)? {
+        let shard = of_shard(&Row(row))?;
+        lag.events += shard.events;
+        lag.age_ms = lag.age_ms.max(shard.age_ms);
+    }
+    Ok(lag)
+}
+
+fn of_shard(row: &Row) -> Result<Lag, RowError> {
+    // A node's clock may be ahead of the database's: an age below zero is no age.
+    let age_ms = row.int("age_ms")?.max(0);
+    Ok(Lag { events: row.number("events")?, age_ms: age_ms.unsigned_abs() })
+}

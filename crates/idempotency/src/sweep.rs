@@ -1,0 +1,27 @@
+//! Deleting what has expired.
+
+use sea_orm::ConnectionTrait;
+use wallex_database::{Backend, Database, read_error};
+use wallex_ports::ReadError;
+
+/// Deletes at most `chunk_rows_max` expired records in one statement; how many it were. Call it
+/// again until it gives less than that: a claim never waits long for a sweep.
+///
+/// # Errors
+/// [`ReadError::Unavailable`] when the database does not answer.
+pub async fn sweep(db: &Database, chunk_rows_max: u32) -> Result<u64, ReadError> {
+    let now_ms = db.backend().now_ms();
+    let key = "shard, tenant, route, key";
+    // A row that a claim is taking over right now is left to it.
+    let skip = match db.backend() {
+        Backend::Postgres => "FOR UPDATE SKIP LOCKED",
+        Backend::Sqlite => "",
+    };
+    let sql = format!(
+        "DELETE FROM idempotency_keys WHERE ({key}) IN (SELECT {key} FROM idempotency_keys \
+         WHERE expires_at_ms <= {now_ms} ORDER BY expires_at_ms LIMIT $1 {skip})"
+    );
+    let statement = db.backend().statement(sql, [i64::from(chunk_rows_max).into()]);
+    let deleted = db.write().execute_raw(statement).await.map_err(read_error)?;
+    Ok(deleted.rows_affected())
+}

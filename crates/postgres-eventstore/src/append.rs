@@ -1,0 +1,77 @@
+//! Appending events.
+
+use sea_orm::{ConnectionTrait, DbErr, Value};
+use wallex_database::{Backend, Column, Insert};
+use wallex_ports::{NewEvent, WalletKey};
+
+use crate::encode_metadata;
+
+/// An event with its place in its stream and in its shard.
+#[derive(Debug, Clone, Copy)]
+pub struct PositionedEvent<'a> {
+    /// Its shard.
+    pub shard: u16,
+    /// Its place in the shard.
+    pub position: u64,
+    /// Its stream.
+    pub stream: &'a WalletKey,
+    /// Its place in the stream.
+    pub version: u64,
+    /// What happened.
+    pub event: &'a NewEvent,
+}
+
+/// Inserts `events`.
+///
+/// # Errors
+/// The database's; a version or position that is taken is a unique violation.
+pub async fn append(
+    conn: &impl ConnectionTrait,
+    events: &[PositionedEvent<'_>],
+) -> Result<(), DbErr> {
+    let encoded: Vec<_> = events.iter().map(|e| e.event.event.encode()).collect();
+    let columns = vec![
+        Column::int("shard", events.iter().map(|e| i64::from(e.shard))),
+        Column::text("tenant", events.iter().map(|e| e.stream.tenant.as_str())),
+        Column::text("wallet_id", events.iter().map(|e| e.stream.wallet_id.as_str())),
+        Column::int("version", events.iter().map(|e| e.version.cast_signed())),
+        Column::int("position", events.iter().map(|e| e.position.cast_signed())),
+        Column::uuid("event_id", events.iter().map(|e| e.event.event_id.as_uuid())),
+        Column::text("type", encoded.iter().map(|e| e.event_type)),
+        Column::int("schema_version", encoded.iter().map(|e| i64::from(e.schema_version))),
+        Column::json("metadata", events.iter().map(|e| encode_metadata(&e.event.metadata))),
+        Column::int("recorded_at_ms", events.iter().map(|e| e.event.recorded_at.unix_ms())),
+        Column::json("payload", encoded.into_iter().map(|e| e.payload)),
+    ];
+    let written = Insert::into("events", columns).execute(conn).await?;
+    let expected = events.len() as u64;
+    if written == expected {
+        Ok(())
+    } else {
+        Err(DbErr::Custom(format!("{written} of {expected} events were written")))
+    }
+}
+
+/// Whether `event` stands in the store as version `version` of `stream`.
+///
+/// # Errors
+/// The database's.
+pub async fn holds_event(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    stream: &WalletKey,
+    version: u64,
+    event: &NewEvent,
+) -> Result<bool, DbErr> {
+    let sql = "SELECT 1 FROM events WHERE shard = $1 AND tenant = $2 AND wallet_id = $3 \
+               AND version = $4 AND CAST(event_id AS text) = $5";
+    let values: [Value; 5] = [
+        i64::from(shard).into(),
+        stream.tenant.as_str().into(),
+        stream.wallet_id.as_str().into(),
+        version.cast_signed().into(),
+        event.event_id.to_string().into(),
+    ];
+    let statement = Backend::of(conn).statement(sql, values);
+    Ok(conn.query_one_raw(statement).await?.is_some())
+}

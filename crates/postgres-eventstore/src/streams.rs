@@ -1,0 +1,165 @@
+//! The write side's wallets: one row a stream, as of its last event.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use wallex_database::{Column, Insert, KeyedSelect, Row, RowError};
+use wallex_domain::{Balance, Currency, TenantId, Wallet, WalletId};
+use wallex_ports::{Shards, Timestamp, WalletKey, WalletState};
+
+const STATE: &str = "t.tenant, t.wallet_id, t.version, t.owner_id, t.currency, t.balance, \
+                     t.created_at_ms, t.updated_at_ms";
+
+fn key_columns<'a>(
+    shards: Shards,
+    keys: impl Iterator<Item = &'a WalletKey> + Clone,
+) -> Vec<Column> {
+    vec![
+        Column::int("shard", keys.clone().map(|key| i64::from(shards.of_wallet(key)))),
+        Column::text("tenant", keys.clone().map(|key| key.tenant.as_str())),
+        Column::text("wallet_id", keys.map(|key| key.wallet_id.as_str())),
+    ]
+}
+
+fn state(row: QueryResult) -> Result<(WalletKey, WalletState), RowError> {
+    let row = Row(row);
+    let tenant: TenantId = row.parse("tenant")?;
+    let wallet_id: WalletId = row.parse("wallet_id")?;
+    let currency: Currency = row.parse("currency")?;
+    let balance: Balance = row.number("balance")?;
+    let owner_id = row.parse("owner_id")?;
+    let version = row.number("version")?;
+    let wallet = Wallet::from_snapshot(wallet_id.clone(), owner_id, currency, balance, version);
+    let created_at = Timestamp::from_unix_ms(row.int("created_at_ms")?);
+    let updated_at = Timestamp::from_unix_ms(row.int("updated_at_ms")?);
+    Ok((WalletKey { tenant, wallet_id }, WalletState { wallet, created_at, updated_at }))
+}
+
+fn states(rows: Vec<QueryResult>) -> Result<HashMap<WalletKey, WalletState>, DbErr> {
+    let states: Result<_, RowError> = rows.into_iter().map(state).collect();
+    states.map_err(|error| DbErr::Type(format!("{error}: {:?}", std::error::Error::source(&error))))
+}
+
+/// The rows of `keys`; wallets that do not exist are missing from the answer.
+///
+/// # Errors
+/// The database's; also when a row can't be understood.
+pub(crate) async fn load_streams(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    keys: &[WalletKey],
+) -> Result<HashMap<WalletKey, WalletState>, DbErr> {
+    let select = KeyedSelect::new(STATE, "wallet_streams", key_columns(shards, keys.iter()));
+    states(select.query(conn).await?)
+}
+
+/// The rows of `keys`, locked until the transaction ends, in key order by every writer.
+///
+/// # Errors
+/// The database's; also when a row can't be understood.
+pub async fn lock_streams(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    keys: &[WalletKey],
+) -> Result<HashMap<WalletKey, WalletState>, DbErr> {
+    let select = KeyedSelect::new(STATE, "wallet_streams", key_columns(shards, keys.iter()))
+        .postgres_tail("ORDER BY t.shard, t.tenant, t.wallet_id FOR UPDATE OF t");
+    states(select.query(conn).await?)
+}
+
+/// The versions of `keys` as they are committed now, without a lock; 0 where there is no wallet.
+///
+/// # Errors
+/// The database's; also when a row can't be understood.
+pub async fn stream_versions(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    keys: &[WalletKey],
+) -> Result<HashMap<WalletKey, u64>, DbErr> {
+    let found = load_streams(conn, shards, keys).await?;
+    Ok(found.into_iter().map(|(key, state)| (key, state.wallet.version())).collect())
+}
+
+fn row_columns(shards: Shards, rows: &[(&WalletKey, &WalletState)]) -> Vec<Column> {
+    let wallets = || rows.iter().map(|(_, state)| &state.wallet);
+    let mut columns = key_columns(shards, rows.iter().map(|(key, _)| *key));
+    columns.extend([
+        Column::int("version", wallets().map(|w| w.version().cast_signed())),
+        Column::text("owner_id", wallets().map(|w| w.owner_id().as_str())),
+        Column::text("currency", wallets().map(|w| w.currency().as_str().to_owned())),
+        Column::int("balance", wallets().map(|w| w.balance().minor_units())),
+        Column::int("created_at_ms", rows.iter().map(|(_, state)| state.created_at.unix_ms())),
+        Column::int("updated_at_ms", rows.iter().map(|(_, state)| state.updated_at.unix_ms())),
+    ]);
+    columns
+}
+
+/// Inserts the rows of new wallets, in key order; the keys of those that were not there yet. Waits
+/// for another transaction that is creating the same wallet.
+///
+/// # Errors
+/// The database's.
+pub async fn create_streams(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    rows: &[(&WalletKey, &WalletState)],
+) -> Result<Vec<WalletKey>, DbErr> {
+    let created = Insert::into("wallet_streams", row_columns(shards, rows))
+        .tail("ON CONFLICT DO NOTHING RETURNING tenant, wallet_id")
+        .query(conn)
+        .await?;
+    created
+        .into_iter()
+        .map(|row| {
+            let row = Row(row);
+            Ok(WalletKey { tenant: row.parse("tenant")?, wallet_id: row.parse("wallet_id")? })
+        })
+        .collect::<Result<_, RowError>>()
+        .map_err(|error| DbErr::Type(error.to_string()))
+}
+
+/// Moves existing rows on to `rows`. Their locks are held, so the versions are known to fit.
+///
+/// # Errors
+/// The database's.
+pub async fn update_streams(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    rows: &[(&WalletKey, &WalletState)],
+) -> Result<(), DbErr> {
+    let written = Insert::into("wallet_streams", row_columns(shards, rows))
+        .tail(
+            "ON CONFLICT (shard, tenant, wallet_id) DO UPDATE SET version = excluded.version, \
+             balance = excluded.balance, updated_at_ms = excluded.updated_at_ms",
+        )
+        .execute(conn)
+        .await?;
+    let expected = rows.len() as u64;
+    if written == expected {
+        Ok(())
+    } else {
+        Err(DbErr::Custom(format!("{written} of {expected} wallets were updated")))
+    }
+}
+
+/// Takes back rows that this transaction created.
+///
+/// # Errors
+/// The database's.
+pub async fn delete_streams(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    keys: &[&WalletKey],
+) -> Result<(), DbErr> {
+    let backend = wallex_database::Backend::of(conn);
+    for key in keys {
+        let sql = "DELETE FROM wallet_streams WHERE shard = $1 AND tenant = $2 AND wallet_id = $3";
+        let values = [
+            i64::from(shards.of_wallet(key)).into(),
+            key.tenant.as_str().into(),
+            key.wallet_id.as_str().into(),
+        ];
+        conn.execute_raw(backend.statement(sql, values)).await?;
+    }
+    Ok(())
+}
