@@ -20,6 +20,7 @@
 
 mod both;
 mod client;
+mod inspect;
 mod postgres;
 mod server;
 mod temp_database;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use both::block_on;
 pub use client::{Answer, Client, Request};
+pub use inspect::{AuditedWallet, Counts, Inspector};
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use server::{Server, ServerBuilder, wallex_binary};
 pub use temp_database::{Backend, POSTGRES_URL_VARIABLE, TempDatabase};

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use reqwest::Url;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tempfile::TempDir;
 
 use crate::{PostgresOptions, PrivatePostgres, block_on};
@@ -97,7 +97,8 @@ impl Drop for TempDatabase {
         // A thread, because a runtime can't be entered from within another. That it fails does not
         // matter: the database goes with its cluster.
         let dropped = std::thread::spawn(move || {
-            block_on(execute(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).ok();
+            block_on(execute(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+                .ok();
         });
         dropped.join().ok();
     }
@@ -116,14 +117,15 @@ fn server_url() -> Result<Url> {
 
 async fn create(server: &Url) -> Result<String> {
     let name = format!("wallex_test_{}", fresh_name());
-    execute(server, format!("CREATE DATABASE {name}")).await?;
+    execute(server, &format!("CREATE DATABASE {name}")).await?;
     Ok(name)
 }
 
-async fn execute(server: &Url, statement: String) -> Result<()> {
-    let mut connection = PgConnection::connect(server.as_str()).await?;
-    // The only thing put into the statement is a name that was made here.
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+async fn execute(server: &Url, statement: &str) -> Result<()> {
+    let mut options = ConnectOptions::new(server.as_str());
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await?;
+    connection.execute_unprepared(statement).await?;
     Ok(connection.close().await?)
 }
 
