@@ -1,0 +1,118 @@
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Where cargo builds, as this file's own programs need to know it.
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+# A private PostgreSQL for one command, or the server of WALLEX_TEST_POSTGRES_URL.
+with_postgres := target / "debug/with-postgres"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Run the server from the sources, on http://127.0.0.1:8080 and ./wallex.db.
+run *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# Everything that CI runs: format, lints, docs, doc tests, dependencies, and all tests on both databases.
+test: _nextest
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # What a stage may take, in minutes, on 2 cores with nothing built yet. Their sum and that of
+    # .ci/run's own tools stay under 45.
+    declare -A budget=(
+        [format]=1 [lints]=9 [build]=11 [docs]=3 [doc-tests]=3 [dependencies]=1 [tests]=6
+    )
+    declare -a took=() wrong=()
+
+    # Every stage runs, whatever became of the others: one run tells all that is wrong.
+    stage() {
+        local name=$1 began=$SECONDS status=0
+        shift
+        printf '\n== %s: %s\n' "$name" "$*"
+        "$@" || status=$?
+        local seconds=$((SECONDS - began)) limit=$((budget[$name] * 60)) verdict=passed
+        if ((status != 0)); then
+            verdict="FAILED ($status)"
+        elif ((seconds > limit)); then
+            verdict="FAILED (over its budget)"
+        fi
+        [[ $verdict == passed ]] || wrong+=("$name")
+        took+=("$(printf '%-14s %5d s of %4d s   %s' "$name" "$seconds" "$limit" "$verdict")")
+    }
+
+    output=$(mktemp)
+    trap 'rm -f "$output"' EXIT
+    [[ -t 1 ]] && export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
+    all_tests() {
+        {{quote(with_postgres)}} -- cargo nextest run --workspace --no-fail-fast 2>&1 | tee "$output"
+    }
+
+    stage format cargo fmt --all --check
+    stage lints cargo clippy --workspace --all-targets -- -D warnings
+    stage build cargo build --workspace --all-targets
+    stage docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    stage doc-tests cargo test --workspace --doc
+    stage dependencies just _dependencies
+    stage tests all_tests
+
+    printf '\n== what each stage took\n'
+    printf '%s\n' "${took[@]}"
+    if ((${#wrong[@]} > 0)); then
+        printf '\nFAILED: %s\n' "${wrong[*]}"
+    else
+        printf '\nEvery stage passed; the tests:\n'
+    fi
+    # The runner's own summary comes last.
+    sed -n '/Summary/,$p' "$output"
+    ((${#wrong[@]} == 0))
+
+# What a change should pass before it is shown: format, lints, and the tests that need no database.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo nextest run --workspace --exclude wallex-tests --exclude wallex-testkit -E 'not test(postgres)'
+
+# Format the sources.
+fmt:
+    cargo fmt --all
+
+# The tests whose names hold FILTER (all without one), on both databases.
+test-quick FILTER="": _nextest
+    cargo build --workspace --all-targets
+    {{quote(with_postgres)}} -- cargo nextest run --workspace {{quote(FILTER)}}
+
+# Run a command with a private PostgreSQL under $WALLEX_TEST_POSTGRES_URL: `just postgres psql`, for one.
+postgres +COMMAND:
+    cargo build -p wallex-testkit --bin with-postgres
+    {{quote(with_postgres)}} -- {{COMMAND}}
+
+# Fuzz the API along its OpenAPI description, on both databases (schemathesis, from PyPI).
+schemathesis:
+    cargo build -p wallex
+    cargo build -p wallex-testkit --bin with-postgres
+    {{quote(with_postgres)}} -- tests/schemathesis.sh {{quote(target)}}
+
+# Compare with plain SQL on the same machine.
+bench *ARGS:
+    cargo run --release -p wallex-bench -- {{ARGS}}
+
+# Build the documentation of all crates and open it.
+docs:
+    cargo doc --workspace --no-deps --open
+
+[private]
+_nextest:
+    @cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+
+[private]
+_dependencies:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # Offline, so without the advisories: those change by themselves, and would fail a commit that
+    # did nothing wrong.
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny --offline check licenses bans sources
+    else
+        echo "cargo-deny is not installed (cargo install cargo-deny --locked):"
+        echo "licences, bans and sources of the dependencies were NOT checked"
+    fi
