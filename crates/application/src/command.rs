@@ -93,7 +93,7 @@ pub struct Answer {
 }
 
 /// Why there is no answer to a command. Nothing was done, [`CommandError::OutcomeUnknown`] apart.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum CommandError {
     /// The lane's queue is full.
     #[error("too many commands are waiting")]

@@ -14,7 +14,9 @@ mod lane;
 mod list_events;
 mod transfer;
 
-pub use command::{Action, Answer, Command, CommandError, KeyedRequest, Precondition, RequestContext};
+pub use command::{
+    Action, Answer, Command, CommandError, KeyedRequest, Precondition, RequestContext,
+};
 pub use create_wallet::CreateWallet;
 pub use credit_wallet::CreditWallet;
 pub use debit_wallet::DebitWallet;

@@ -1,5 +1,7 @@
 //! The only way to write: data in, one transaction, an outcome for each unit.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use thiserror::Error;
 use wallex_domain::{EventId, WalletEvent};
@@ -109,12 +111,13 @@ pub enum CommitError {
 pub trait Committer: Send + Sync {
     /// One transaction for the whole batch; each unit is all-or-nothing and gets its own outcome,
     /// in the order of the batch. A later unit may rest on what an earlier one writes. No two
-    /// units of a batch may claim the same key.
+    /// units of a batch may claim the same key. The batch is shared, so that the same one can be
+    /// tried again.
     ///
     /// # Errors
     /// As [`CommitError`] says; after [`CommitError::Indeterminate`] alone may the batch have been
     /// written.
-    async fn commit(&self, batch: Vec<Unit>) -> Result<Vec<UnitOutcome>, CommitError>;
+    async fn commit(&self, batch: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError>;
 
     /// Begins the transaction by locking the rows of `keys`, for commands that lost to another
     /// process too often: what is decided on the answer can't conflict, a creation excepted.
@@ -134,5 +137,5 @@ pub trait LockedWallets: Send {
     ///
     /// # Errors
     /// As [`Committer::commit`].
-    async fn commit(self: Box<Self>, batch: Vec<Unit>) -> Result<Vec<UnitOutcome>, CommitError>;
+    async fn commit(self: Box<Self>, batch: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError>;
 }

@@ -134,7 +134,7 @@ fn before_commit(error: DbErr) -> CommitError {
 
 #[async_trait]
 impl Committer for SqlCommitter {
-    async fn commit(&self, units: Vec<Unit>) -> Result<Vec<UnitOutcome>, CommitError> {
+    async fn commit(&self, units: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
         if only_reads(&units) {
             return self.verify(&units).await;
         }
@@ -175,7 +175,7 @@ impl LockedWallets for Locked {
         &self.wallets
     }
 
-    async fn commit(self: Box<Self>, units: Vec<Unit>) -> Result<Vec<UnitOutcome>, CommitError> {
+    async fn commit(self: Box<Self>, units: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
         let Self { committer, transaction, committed, .. } = *self;
         committer.write_and_commit(transaction, &units, committed).await
     }

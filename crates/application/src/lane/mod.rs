@@ -8,7 +8,7 @@
 //!
 //! | phase | statements | bounded by |
 //! |---|---|---|
-//! | gather | none: takes what is there, no timer | [`LaneSettings::batch_units_max`] |
+//! | gather | none: takes what is there, no timer | [`LaneSettings::batch_units_max`]; as no command is above 3 KiB, also 1 MiB |
 //! | look keys up, load wallets not in the cache | 1 + 1, at once | n keys, 2n wallets |
 //! | decide | none | n |
 //! | commit | one transaction, about 7 statements whatever n is | n |
@@ -17,9 +17,10 @@
 //! are verified in the transaction; a unit that another process overtook is decided again, and
 //! after [`OPTIMISTIC_TRIES_MAX`] such defeats with the wallets' rows locked first.
 
-mod batch;
 mod cache;
+mod commit;
 mod deciding;
+mod group;
 mod queue;
 
 use std::sync::Arc;

@@ -1,0 +1,406 @@
+//! Deciding and committing a group of commands.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tracing::Instrument as _;
+use wallex_ports::{
+    Claim, CommitError, KeyScope, LockedWallets, ReadError, StoredAnswer, StoredRecord, Unit,
+    UnitOutcome, WalletKey,
+};
+
+use super::cache::StateCache;
+use super::commit::{commit, with_deadline};
+use super::deciding::{WorkingStates, key_of};
+use super::queue::Waiting;
+use super::{Deciding, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, TRIES_MAX};
+use crate::{Action, Answer, Command, CommandError, Decision};
+
+/// Commands that are decided in order and committed together.
+pub(crate) struct Group {
+    waiting: Vec<Waiting>,
+}
+
+impl Group {
+    pub(crate) fn new(waiting: Vec<Waiting>) -> Self {
+        Self { waiting }
+    }
+
+    fn answer_all(self, error: &CommandError) {
+        for waiting in self.waiting {
+            waiting.answer(Err(error.clone()));
+        }
+    }
+
+    /// The first and the second half, in order.
+    fn halves(mut self) -> [Self; 2] {
+        let second = self.waiting.split_off(self.waiting.len() / 2);
+        [self, Self { waiting: second }]
+    }
+}
+
+/// A command whose decision stands, if its unit commits.
+struct Decided {
+    waiting: Waiting,
+    answer: StoredAnswer,
+    outcome: &'static str,
+}
+
+/// The lane's state: the cache, and what it needs from the outside.
+pub(crate) struct Lane {
+    ports: LanePorts,
+    settings: LaneSettings,
+    cache: StateCache,
+}
+
+impl Lane {
+    pub(crate) fn new(ports: LanePorts, settings: LaneSettings) -> Self {
+        let cache = StateCache::new(settings.cached_wallets_max);
+        Self { ports, settings, cache }
+    }
+
+    pub(crate) fn settings(&self) -> &LaneSettings {
+        &self.settings
+    }
+
+    pub(crate) fn forget_all(&mut self) {
+        self.cache = StateCache::new(self.settings.cached_wallets_max);
+    }
+
+    /// Settles every command of `group`, but for those that it returns, to be decided again.
+    pub(crate) async fn settle(&mut self, group: Group) -> Vec<Waiting> {
+        let mut again = Vec::new();
+        let (beaten, hopeful): (Vec<_>, Vec<_>) =
+            group.waiting.into_iter().partition(|w| w.defeats >= OPTIMISTIC_TRIES_MAX);
+        // Groups still to do, the next one last. A group that the database refuses as a whole is
+        // halved until the command that it refuses stands alone: at most 2n transactions.
+        let mut groups = vec![(Group::new(hopeful), false), (Group::new(beaten), true)];
+        while let Some((group, lock)) = groups.pop() {
+            if group.waiting.is_empty() {
+                continue;
+            }
+            if let Some(refused) = self.attempt(group, lock, &mut again).await {
+                groups.extend(refused.halves().map(|half| (half, lock)).into_iter().rev());
+            }
+        }
+        again
+    }
+
+    /// One transaction for `group`. Returns it when the database refused it as a whole and it can
+    /// be halved; commands to be decided again go to `again`.
+    async fn attempt(
+        &mut self,
+        group: Group,
+        lock: bool,
+        again: &mut Vec<Waiting>,
+    ) -> Option<Group> {
+        let group = Group::new(defer_same_keys(group.waiting, again));
+        let (records, states) = match self.read(&group).await {
+            Ok(read) => read,
+            Err(error) => return give_up_reading(group, error),
+        };
+        let group = replay(group, records);
+        if group.waiting.is_empty() {
+            return None;
+        }
+        let mut states = states;
+        let locked = if lock { self.lock(&group, &mut states).await } else { Ok(None) };
+        let locked = match locked {
+            Ok(locked) => locked,
+            Err(error) => return give_up(group, error),
+        };
+        let (decided, units) = self.decide(group, states);
+        let units: Arc<[Unit]> = units.into();
+        match self.commit(&decided, units.clone(), locked).await {
+            Ok(outcomes) => {
+                self.conclude(decided, &units, outcomes, again);
+                None
+            }
+            Err(error) => {
+                self.forget(&units);
+                let waiting = decided.into_iter().map(|d| d.waiting).collect();
+                give_up(Group { waiting }, error)
+            }
+        }
+    }
+
+    /// Looks the keys up and loads the wallets that are not in the cache, both at once.
+    async fn read(
+        &mut self,
+        group: &Group,
+    ) -> Result<(HashMap<KeyScope, StoredRecord>, WorkingStates), ReadError> {
+        let scopes: Vec<_> = group.waiting.iter().filter_map(|w| scope_of(&w.command)).collect();
+        let mut states = WorkingStates::new();
+        let mut missing = Vec::new();
+        for key in group.waiting.iter().flat_map(wallets_of) {
+            if states.contains_key(&key) {
+                continue;
+            }
+            let cached = self.cache.get(&key).cloned();
+            if cached.is_none() {
+                missing.push(key.clone());
+            }
+            states.insert(key, cached);
+        }
+        let lookup = async {
+            if scopes.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.ports.idempotency.lookup(&scopes).await
+        };
+        let load = async {
+            if missing.is_empty() {
+                Ok(Vec::new())
+            } else {
+                self.ports.wallets.load(&missing).await
+            }
+        };
+        let (records, loaded) = tokio::join!(lookup, load);
+        let records = records?;
+        for (key, state) in missing.into_iter().zip(loaded?) {
+            states.insert(key, state);
+        }
+        let records = scopes.into_iter().zip(records);
+        Ok((records.filter_map(|(scope, record)| Some((scope, record?))).collect(), states))
+    }
+
+    /// Begins the transaction by locking the wallets, whose states are then certain.
+    async fn lock(
+        &self,
+        group: &Group,
+        states: &mut WorkingStates,
+    ) -> Result<Option<Box<dyn LockedWallets>>, CommitError> {
+        let keys: Vec<WalletKey> = states.keys().cloned().collect();
+        debug_assert!(group.waiting.iter().flat_map(wallets_of).all(|k| states.contains_key(&k)));
+        let (committer, asked) = (self.ports.committer.clone(), keys.clone());
+        let locking = async move { committer.lock(asked).await };
+        let locked = with_deadline(self.settings.commit_deadline, locking).await;
+        // Nothing is written by a lock, however it failed.
+        let locked = locked.map_err(|error| match error {
+            CommitError::Indeterminate(source) => CommitError::Unavailable(source),
+            error => error,
+        })?;
+        for (key, state) in keys.into_iter().zip(locked.wallets()) {
+            states.insert(key, state.clone());
+        }
+        Ok(Some(locked))
+    }
+
+    /// Decides each command on the states that those before it leave.
+    fn decide(&self, group: Group, mut states: WorkingStates) -> (Vec<Decided>, Vec<Unit>) {
+        let mut units = Vec::with_capacity(group.waiting.len());
+        let mut all = Vec::with_capacity(group.waiting.len());
+        for waiting in group.waiting {
+            let command = &waiting.command;
+            let mut deciding = Deciding::new(
+                &states,
+                &command.context,
+                waiting.identities,
+                self.settings.default_currency,
+                &*self.ports.clock,
+                &*self.ports.ids,
+            );
+            let decision = decide(command, &mut deciding);
+            let (reads, appends) = deciding.finish();
+            for append in &appends {
+                states.insert(append.stream.clone(), Some(append.state.clone()));
+            }
+            let answer = self.ports.answers.encode(&command.context, &decision);
+            let claim = self.claim(command, &decision, &answer);
+            let outcome = decision.as_ref().map_or_else(|refusal| refusal.name(), |_| "ok");
+            units.push(Unit { claim, reads, appends });
+            all.push(Decided { waiting, answer, outcome });
+        }
+        (all, units)
+    }
+
+    fn claim(
+        &self,
+        command: &Command,
+        decision: &Decision,
+        answer: &StoredAnswer,
+    ) -> Option<Claim> {
+        let scope = scope_of(command)?;
+        let is_final = decision.as_ref().map_or_else(|refusal| refusal.is_final(), |_| true);
+        let request_hash = command.idempotency.as_ref()?.request_hash;
+        let ttl_ms = u64::try_from(self.settings.idempotency_ttl.as_millis()).unwrap_or(u64::MAX);
+        is_final.then(|| Claim { scope, request_hash, answer: answer.clone(), ttl_ms })
+    }
+
+    async fn commit(
+        &self,
+        decided: &[Decided],
+        units: Arc<[Unit]>,
+        locked: Option<Box<dyn LockedWallets>>,
+    ) -> Result<Vec<UnitOutcome>, CommitError> {
+        // One commit serves many requests: it is a child of the first, and all are linked to it.
+        let parent = decided.first().map(|d| d.waiting.command.context.span.clone());
+        let parent = parent.unwrap_or_else(tracing::Span::none);
+        let span = tracing::info_span!(parent: &parent, "wallet.commit", batch.units = units.len());
+        for decided in decided {
+            decided.waiting.command.context.span.follows_from(&span);
+        }
+        let deadline = self.settings.commit_deadline;
+        let started = tokio::time::Instant::now();
+        let outcomes = match locked {
+            Some(locked) => {
+                let committing = async move { locked.commit(units).await };
+                with_deadline(deadline, committing).instrument(span).await
+            }
+            None => commit(&self.ports, units, deadline).instrument(span).await,
+        };
+        metrics::histogram!("wallex_lane_commit_duration_seconds").record(started.elapsed());
+        outcomes
+    }
+
+    /// Answers what was committed, and remembers its states; the rest is decided again.
+    fn conclude(
+        &mut self,
+        decided: Vec<Decided>,
+        units: &[Unit],
+        outcomes: Vec<UnitOutcome>,
+        again: &mut Vec<Waiting>,
+    ) {
+        for ((decided, unit), outcome) in decided.into_iter().zip(units).zip(outcomes) {
+            let Decided { mut waiting, answer, outcome: name } = decided;
+            match outcome {
+                UnitOutcome::Committed => {
+                    for append in &unit.appends {
+                        self.cache.keep(append.stream.clone(), append.state.clone());
+                    }
+                    let kind = waiting.command.action.name();
+                    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => name)
+                        .increment(1);
+                    waiting.answer(Ok(Answer { stored: answer, replayed: false }));
+                }
+                UnitOutcome::KeyTaken { stored } => {
+                    self.forget(std::slice::from_ref(unit));
+                    answer_from_record(waiting, stored);
+                }
+                UnitOutcome::VersionConflict => {
+                    self.forget(std::slice::from_ref(unit));
+                    metrics::counter!("wallex_lane_conflicts_total").increment(1);
+                    waiting.defeats += 1;
+                    if waiting.defeats < TRIES_MAX {
+                        again.push(waiting);
+                    } else {
+                        waiting.answer(Err(CommandError::Contended));
+                    }
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self, units: &[Unit]) {
+        for unit in units {
+            let reads = unit.reads.iter().map(|read| &read.stream);
+            for stream in reads.chain(unit.appends.iter().map(|append| &append.stream)) {
+                self.cache.forget(stream);
+            }
+        }
+    }
+}
+
+fn decide(command: &Command, deciding: &mut Deciding<'_>) -> Decision {
+    match &command.action {
+        Action::Create(create) => create.decide(deciding),
+        Action::Credit(credit) => credit.decide(&command.if_match, deciding),
+        Action::Debit(debit) => debit.decide(&command.if_match, deciding),
+        Action::Transfer(transfer) => transfer.decide(&command.if_match, deciding),
+    }
+}
+
+/// The wallets that a command rests on.
+fn wallets_of(waiting: &Waiting) -> Vec<WalletKey> {
+    let key = |wallet_id| key_of(&waiting.command.context.tenant, wallet_id);
+    match &waiting.command.action {
+        Action::Create(create) => vec![key(&create.wallet_id(&waiting.identities))],
+        Action::Credit(credit) => vec![key(&credit.wallet_id)],
+        Action::Debit(debit) => vec![key(&debit.wallet_id)],
+        Action::Transfer(transfer) => vec![key(&transfer.from), key(&transfer.to)],
+    }
+}
+
+/// The command's key in its scope; its record lives with the wallet in the path.
+fn scope_of(command: &Command) -> Option<KeyScope> {
+    let wallet_id = match &command.action {
+        Action::Create(_) => None,
+        Action::Credit(credit) => Some(credit.wallet_id.clone()),
+        Action::Debit(debit) => Some(debit.wallet_id.clone()),
+        Action::Transfer(transfer) => Some(transfer.from.clone()),
+    };
+    let key = command.idempotency.as_ref()?.key.clone();
+    let (tenant, route) = (command.context.tenant.clone(), command.context.route.clone());
+    Some(KeyScope { tenant, route, key, wallet_id })
+}
+
+/// The first command with a key stays; those after it wait for its answer.
+fn defer_same_keys(waiting: Vec<Waiting>, again: &mut Vec<Waiting>) -> Vec<Waiting> {
+    let mut seen = HashSet::new();
+    let (stay, wait) = waiting
+        .into_iter()
+        .partition(|w: &Waiting| scope_of(&w.command).is_none_or(|scope| seen.insert(scope)));
+    again.extend::<Vec<_>>(wait);
+    stay
+}
+
+/// Answers the commands whose key was answered before; the rest is left.
+fn replay(group: Group, mut records: HashMap<KeyScope, StoredRecord>) -> Group {
+    let mut left = Vec::with_capacity(group.waiting.len());
+    for waiting in group.waiting {
+        let Some(scope) = scope_of(&waiting.command) else {
+            left.push(waiting);
+            continue;
+        };
+        let record = records.remove(&scope);
+        if waiting.defeats == 0 {
+            let result = if record.is_some() { "hit" } else { "miss" };
+            metrics::counter!("wallex_idempotency_lookups_total", "result" => result).increment(1);
+        }
+        match record {
+            Some(record) => answer_from_record(waiting, record),
+            None => left.push(waiting),
+        }
+    }
+    Group { waiting: left }
+}
+
+/// The stored answer, if it answers this very request.
+fn answer_from_record(waiting: Waiting, record: StoredRecord) {
+    let asked = waiting.command.idempotency.as_ref().map(|keyed| keyed.request_hash);
+    let kind = waiting.command.action.name();
+    let (outcome, answer) = if asked == Some(record.request_hash) {
+        ("replayed", Ok(Answer { stored: record.answer, replayed: true }))
+    } else {
+        ("key-reused", Err(CommandError::KeyReused))
+    };
+    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
+    waiting.answer(answer);
+}
+
+fn give_up_reading(group: Group, error: ReadError) -> Option<Group> {
+    let error = match error {
+        ReadError::Unavailable(source) => CommitError::Unavailable(source),
+        ReadError::Storage(source) => CommitError::Storage(source),
+    };
+    give_up(group, error)
+}
+
+/// Answers a group that could not be committed, or returns it to be halved.
+fn give_up(group: Group, error: CommitError) -> Option<Group> {
+    let alone = group.waiting.len() == 1;
+    let answer = match error {
+        CommitError::Transient(_) | CommitError::Storage(_) if !alone => return Some(group),
+        CommitError::Unavailable(source) | CommitError::Transient(source) => {
+            tracing::warn!(error = %source, commands = group.waiting.len(), "commands not done");
+            CommandError::Unavailable
+        }
+        CommitError::Indeterminate(source) => {
+            tracing::error!(error = %source, commands = group.waiting.len(), "outcome unknown");
+            CommandError::OutcomeUnknown
+        }
+        CommitError::Storage(source) => CommandError::Failed(Arc::new(source)),
+    };
+    group.answer_all(&answer);
+    None
+}

@@ -1,0 +1,129 @@
+//! The lane's queue: how commands get in, and the task that takes them out.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::group::{Group, Lane};
+use super::{Identities, LanePorts, LaneSettings};
+use crate::{Answer, Command, CommandError};
+
+/// A command in the lane, and who waits for its answer.
+pub(crate) struct Waiting {
+    pub(crate) command: Command,
+    pub(crate) identities: Identities,
+    /// How often it was decided and lost to another process.
+    pub(crate) defeats: u32,
+    pub(crate) since: Instant,
+    reply: oneshot::Sender<Result<Answer, CommandError>>,
+}
+
+impl Waiting {
+    /// Tells the client. One that went away is not an error: its command is done all the same.
+    pub(crate) fn answer(self, answer: Result<Answer, CommandError>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The way into the lane; cheap to clone.
+#[derive(Clone)]
+pub struct CommandLane {
+    queue: mpsc::Sender<Waiting>,
+    ids: std::sync::Arc<dyn wallex_ports::IdGenerator>,
+}
+
+/// The lane's task, to stop it by.
+pub struct LaneTask {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl CommandLane {
+    /// Starts the lane on the current Tokio runtime.
+    #[must_use]
+    pub fn spawn(ports: LanePorts, settings: LaneSettings) -> (Self, LaneTask) {
+        let (queue, waiting) = mpsc::channel(settings.queue_len_max.max(1));
+        let (stop, stopped) = oneshot::channel();
+        let ids = ports.ids.clone();
+        let task = tokio::spawn(run(Lane::new(ports, settings), waiting, stopped));
+        (Self { queue, ids }, LaneTask { stop, task })
+    }
+
+    /// Has `command` decided and committed. The command goes on when the future is dropped.
+    ///
+    /// # Errors
+    /// At once [`CommandError::Overloaded`] when the queue is full and
+    /// [`CommandError::ShuttingDown`] when the lane has stopped; later any other.
+    pub async fn execute(&self, command: Command) -> Result<Answer, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        let identities = Identities { command: self.ids.next(), subject: self.ids.next() };
+        let waiting = Waiting { command, identities, defeats: 0, since: Instant::now(), reply };
+        self.queue.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => CommandError::ShuttingDown,
+        })?;
+        // The lane drops a command unanswered only when it panics, perhaps in mid-commit.
+        answer.await.unwrap_or(Err(CommandError::OutcomeUnknown))
+    }
+}
+
+impl LaneTask {
+    /// Refuses new commands, finishes those that wait, and returns.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the command lane did not end well");
+        }
+    }
+}
+
+async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: oneshot::Receiver<()>) {
+    let units_max = lane.settings().batch_units_max.max(1);
+    // Commands that lost to another process, or wait for a command with the same key: they are
+    // first in the next batch.
+    let mut carried: Vec<Waiting> = Vec::new();
+    let mut stopping = false;
+    loop {
+        let mut batch = std::mem::take(&mut carried);
+        if batch.is_empty() {
+            let first = tokio::select! {
+                first = queue.recv() => first,
+                _ = &mut stop, if !stopping => {
+                    stopping = true;
+                    queue.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
+            batch.push(first);
+        }
+        while batch.len() < units_max {
+            let Ok(next) = queue.try_recv() else { break };
+            batch.push(next);
+        }
+        observe(&batch, queue.len());
+        // A defect that panics must not stop all commands after it. What it touched is unknown.
+        match AssertUnwindSafe(lane.settle(Group::new(batch))).catch_unwind().await {
+            Ok(again) => carried = again,
+            Err(_) => {
+                tracing::error!("the command lane panicked; its states are loaded anew");
+                lane.forget_all();
+            }
+        }
+    }
+}
+
+fn observe(batch: &[Waiting], still_queued: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge takes a float")]
+    {
+        metrics::gauge!("wallex_lane_queue_depth").set(still_queued as f64);
+        metrics::histogram!("wallex_lane_batch_units").record(batch.len() as f64);
+    }
+    let wait = metrics::histogram!("wallex_lane_wait_seconds");
+    for waiting in batch.iter().filter(|waiting| waiting.defeats == 0) {
+        wait.record(waiting.since.elapsed());
+    }
+}
