@@ -1,6 +1,6 @@
 //! Which units of a batch can be written together: pure bookkeeping, no SQL.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wallex_ports::{StreamAppend, Unit, WalletKey};
 
@@ -66,22 +66,28 @@ impl<'a> Batch<'a> {
     }
 
     /// Walks the units in order over the versions; one that does not fit takes no effect, and those
-    /// that rest on it do not fit either.
+    /// that rest on it do not fit either. To compare versions is not enough for that: what fell
+    /// may have expected the very version that another process has meanwhile written.
     fn settle(&mut self) {
         let mut moved: HashMap<&WalletKey, u64> = HashMap::new();
+        let mut fallen: HashSet<&WalletKey> = HashSet::new();
         for (unit, fate) in self.units.iter().zip(&mut self.fates) {
-            if *fate != Fate::Alive {
-                continue;
-            }
-            let version = |key| moved.get(key).or(self.committed.get(key)).copied().unwrap_or(0);
-            let reads_fit = unit.reads.iter().all(|read| version(&read.stream) == read.version);
-            let appends_fit = unit.appends.iter().all(|a| version(&a.stream) == a.expected_version);
-            if !(reads_fit && appends_fit) {
+            let fits = |stream: &WalletKey, expected: u64| {
+                let version = moved.get(stream).or(self.committed.get(stream));
+                !fallen.contains(stream) && version.copied().unwrap_or(0) == expected
+            };
+            let reads_fit = unit.reads.iter().all(|read| fits(&read.stream, read.version));
+            let appends_fit = unit.appends.iter().all(|a| fits(&a.stream, a.expected_version));
+            if *fate == Fate::Alive && !(reads_fit && appends_fit) {
                 *fate = Fate::Conflict;
-                continue;
             }
             for append in &unit.appends {
-                moved.insert(&append.stream, append.expected_version + append.events.len() as u64);
+                if *fate == Fate::Alive {
+                    let version = append.expected_version + append.events.len() as u64;
+                    moved.insert(&append.stream, version);
+                } else {
+                    fallen.insert(&append.stream);
+                }
             }
         }
     }

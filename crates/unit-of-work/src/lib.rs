@@ -23,3 +23,6 @@ mod committer;
 mod write;
 
 pub use committer::SqlCommitter;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! The promises of the committer, on both databases.
+
+mod fixture;
+mod kill;
+mod outcomes;

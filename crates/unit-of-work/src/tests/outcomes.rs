@@ -1,0 +1,205 @@
+//! What becomes of each unit.
+
+use std::sync::Arc;
+
+use wallex_database::Database;
+use wallex_idempotency::stored_records;
+use wallex_ports::{Committer, StoredRecord, Unit, UnitOutcome};
+use wallex_testkit::{Inspector, TempDatabase, on_both_databases};
+
+use super::fixture::{claim, credit, key, migrated, open, refusal, scope, unit};
+use crate::SqlCommitter;
+
+on_both_databases!(
+    a_batch_is_written_whole_and_in_order,
+    a_stale_unit_falls_and_takes_its_dependants_along,
+    a_taken_key_gives_the_stored_answer_and_undoes_its_unit,
+    a_wallet_that_is_there_is_not_created_again,
+    a_refusal_on_a_stale_read_is_a_conflict,
+    an_expired_key_is_taken_over,
+    concurrent_batches_take_gapless_positions,
+    decisions_under_a_lock_do_not_conflict,
+    a_dropped_lock_writes_nothing,
+);
+
+async fn commit(db: &Arc<Database>, units: Vec<Unit>) -> Vec<UnitOutcome> {
+    SqlCommitter::new(db.clone()).commit(units.into()).await.expect("committed")
+}
+
+async fn record(db: &Database, key: &str) -> Option<StoredRecord> {
+    let shards = db.shards().expect("migrated");
+    stored_records(db.read(), shards, &[&scope(key)]).await.expect("read").pop().flatten()
+}
+
+use UnitOutcome::{Committed, VersionConflict};
+
+async fn a_batch_is_written_whole_and_in_order(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let (a, b) = (open("a", 10), open("b", 20));
+    let a2 = credit(&a);
+    let a3 = credit(&a2);
+    let units = vec![
+        unit(Some(claim("k1", "one")), vec![a]),
+        unit(None, vec![b.clone()]),
+        unit(Some(claim("k2", "two")), vec![a2]),
+        refusal(Some(claim("k3", "no")), "a", 2),
+        unit(None, vec![a3, credit(&b)]),
+    ];
+    assert_eq!(commit(&db, units).await, vec![Committed; 5]);
+    let inspector = Inspector::open(&database).await;
+    let wallets = inspector.audit().await;
+    assert_eq!((wallets["a"].balance(), wallets["b"].balance()), (12, 21));
+    let counts = inspector.counts().await;
+    assert_eq!((counts.events, counts.idempotency_keys), (5, 3));
+    let stored = record(&db, "k2").await.expect("stored");
+    assert_eq!(stored.answer, claim("k2", "two").answer);
+    assert_eq!(stored.request_hash, claim("k2", "two").request_hash);
+}
+
+async fn a_stale_unit_falls_and_takes_its_dependants_along(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let a = open("a", 10);
+    let (a2, other) = (credit(&a), credit(&a));
+    commit(&db, vec![unit(None, vec![a]), unit(None, vec![a2])]).await;
+    // What rests on the stale unit expects version 2, which is what the database holds, too, but
+    // by another history.
+    let units = vec![
+        unit(Some(claim("stale", "")), vec![other.clone()]),
+        unit(Some(claim("on-stale", "")), vec![credit(&other)]),
+        unit(Some(claim("half-stale", "")), vec![open("new", 1), credit(&other)]),
+        unit(Some(claim("good", "")), vec![open("b", 1)]),
+    ];
+    let outcomes = commit(&db, units).await;
+    assert_eq!(outcomes, [VersionConflict, VersionConflict, VersionConflict, Committed]);
+    for fallen in ["stale", "on-stale", "half-stale"] {
+        assert_eq!(record(&db, fallen).await, None, "{fallen}");
+    }
+    let wallets = Inspector::open(&database).await.audit().await;
+    assert_eq!(wallets.keys().collect::<Vec<_>>(), ["a", "b"], "no unit is written by half");
+    assert_eq!(wallets["a"].balance(), 11);
+}
+
+async fn a_taken_key_gives_the_stored_answer_and_undoes_its_unit(database: TempDatabase) {
+    let db = migrated(&database).await;
+    commit(&db, vec![unit(Some(claim("key", "first")), vec![open("a", 1)])]).await;
+    let b = open("b", 1);
+    let units = vec![
+        unit(Some(claim("key", "second")), vec![b.clone()]),
+        unit(Some(claim("on-b", "")), vec![credit(&b)]),
+        refusal(Some(claim("refused", "")), "b", 1),
+        unit(None, vec![open("c", 1)]),
+    ];
+    let outcomes = commit(&db, units).await;
+    let UnitOutcome::KeyTaken { stored } = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(stored.answer.body, "first");
+    assert_eq!(outcomes[1..], [VersionConflict, VersionConflict, Committed]);
+    assert_eq!(record(&db, "on-b").await, None);
+    assert_eq!(record(&db, "refused").await, None);
+    let wallets = Inspector::open(&database).await.audit().await;
+    assert_eq!(wallets.keys().collect::<Vec<_>>(), ["a", "c"]);
+}
+
+async fn a_wallet_that_is_there_is_not_created_again(database: TempDatabase) {
+    let db = migrated(&database).await;
+    commit(&db, vec![unit(None, vec![open("a", 1)])]).await;
+    let again = open("a", 100);
+    let units = vec![
+        unit(Some(claim("key", "")), vec![again.clone()]),
+        unit(None, vec![credit(&again)]),
+        unit(None, vec![open("b", 5)]),
+    ];
+    let outcomes = commit(&db, units).await;
+    assert_eq!(outcomes, [VersionConflict, VersionConflict, Committed]);
+    assert_eq!(record(&db, "key").await, None);
+    let wallets = Inspector::open(&database).await.audit().await;
+    assert_eq!(wallets["a"].balance(), 1);
+}
+
+async fn a_refusal_on_a_stale_read_is_a_conflict(database: TempDatabase) {
+    let db = migrated(&database).await;
+    commit(&db, vec![unit(None, vec![open("a", 1)])]).await;
+    for with_key in [false, true] {
+        let key = |name: &str| with_key.then(|| claim(name, ""));
+        let units = vec![
+            refusal(key("unknown-is-known"), "a", 0),
+            refusal(key("right"), "a", 1),
+            refusal(key("old"), "a", 2),
+            refusal(key("unknown"), "nobody", 0),
+        ];
+        let outcomes = commit(&db, units).await;
+        assert_eq!(outcomes, [VersionConflict, Committed, VersionConflict, Committed]);
+    }
+    assert!(record(&db, "right").await.is_some());
+    assert_eq!(record(&db, "old").await, None);
+}
+
+async fn an_expired_key_is_taken_over(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let mut expired = claim("key", "old");
+    expired.ttl_ms = 0;
+    commit(&db, vec![unit(Some(expired), vec![open("a", 1)])]).await;
+    assert_eq!(record(&db, "key").await, None, "an expired record answers nobody");
+    let units = vec![unit(Some(claim("key", "new")), vec![open("b", 1)])];
+    assert_eq!(commit(&db, units).await, [Committed]);
+    assert_eq!(record(&db, "key").await.expect("stored").answer.body, "new");
+    assert_eq!(wallex_idempotency::sweep(&db, 100).await.expect("swept"), 0);
+    let mut short = claim("other", "old");
+    short.ttl_ms = 0;
+    commit(&db, vec![refusal(Some(short), "a", 1)]).await;
+    assert_eq!(wallex_idempotency::sweep(&db, 100).await.expect("swept"), 1);
+    assert!(record(&db, "key").await.is_some());
+}
+
+async fn concurrent_batches_take_gapless_positions(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                for batch in 0..10 {
+                    let wallet = |i| unit(None, vec![open(&format!("w-{writer}-{batch}-{i}"), 1)]);
+                    let outcomes = commit(&db, (0..5).map(wallet).collect()).await;
+                    assert_eq!(outcomes, vec![Committed; 5]);
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    // The audit checks that positions have no hole.
+    assert_eq!(Inspector::open(&database).await.audit().await.len(), 400);
+}
+
+async fn decisions_under_a_lock_do_not_conflict(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let a = open("a", 10);
+    commit(&db, vec![unit(None, vec![a])]).await;
+    let committer = SqlCommitter::new(db.clone());
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let committer = committer.clone();
+            tokio::spawn(async move {
+                let locked = committer.lock(vec![key("nobody"), key("a")]).await.expect("locked");
+                assert_eq!(locked.wallets()[0], None);
+                let mut now = open("a", 0);
+                now.state = locked.wallets()[1].clone().expect("there");
+                let units = vec![unit(None, vec![credit(&now)])];
+                locked.commit(units.into()).await.expect("committed")
+            })
+        })
+        .collect();
+    for writer in writers {
+        assert_eq!(writer.await.expect("no panic"), [Committed]);
+    }
+    assert_eq!(Inspector::open(&database).await.audit().await["a"].balance(), 18);
+}
+
+async fn a_dropped_lock_writes_nothing(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let a = open("a", 10);
+    commit(&db, vec![unit(None, vec![a.clone()])]).await;
+    let committer = SqlCommitter::new(db.clone());
+    drop(committer.lock(vec![key("a")]).await.expect("locked"));
+    assert_eq!(commit(&db, vec![unit(None, vec![credit(&a)])]).await, [Committed]);
+}
