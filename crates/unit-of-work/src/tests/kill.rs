@@ -108,7 +108,6 @@ async fn a_transaction_killed_after_any_statement_leaves_nothing(database: TempD
             survived = Some((statements, transaction));
             break;
         }
-        drop(doomed);
         drop(transaction);
         assert_eq!(inspector.counts().await, before, "killed after {statements} statements");
         inspector.audit().await;
