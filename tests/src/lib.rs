@@ -7,3 +7,21 @@
 #![cfg(test)]
 
 mod arrows;
+mod bad_input;
+mod clients_hang_up;
+mod correlation;
+mod crash;
+mod create_wallet;
+mod credit_wallet;
+mod debit_wallet;
+mod get_wallet;
+mod health;
+mod idempotency;
+mod lifecycle;
+mod list_events;
+mod openapi;
+mod preconditions;
+mod raw_http;
+mod support;
+mod transfer;
+mod two_nodes;

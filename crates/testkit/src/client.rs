@@ -49,7 +49,7 @@ impl Client {
 
     /// A GET of `path`, which begins with a slash.
     pub fn get(&self, path: &str) -> Request {
-        self.request(Method::GET, path)
+        self.request("GET", path)
     }
 
     /// A POST of `body` as JSON.
@@ -59,12 +59,16 @@ impl Client {
 
     /// A POST of `body` as it stands, under the name of JSON.
     pub fn post_text(&self, path: &str, body: impl Into<Vec<u8>>) -> Request {
-        let request = self.request(Method::POST, path);
+        let request = self.request("POST", path);
         Request(request.0.header("Content-Type", "application/json").body(body.into()))
     }
 
     /// Any request, without a body yet.
-    pub fn request(&self, method: Method, path: &str) -> Request {
+    ///
+    /// # Panics
+    /// When `method` is not one.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        let method: Method = method.parse().expect("a method");
         Request(self.http.request(method, format!("{}{path}", self.base)))
     }
 }
@@ -78,6 +82,11 @@ impl Request {
     /// Adds a header; the same name a second time is sent twice.
     pub fn header(self, name: &str, value: &str) -> Self {
         Self(self.0.header(name, value))
+    }
+
+    /// Sets the body, and nothing that would say what it is.
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self(self.0.body(body.into()))
     }
 
     /// Sets the `Idempotency-Key`.

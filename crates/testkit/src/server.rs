@@ -55,8 +55,9 @@ impl ServerBuilder {
             }
         }
         command.env_remove("DATABASE_URL").env_remove("RUST_LOG");
-        // The system picks the port, so that no two tests want the same.
-        command.env("WALLEX_LISTEN", "127.0.0.1:0");
+        // The system picks the port, so that no two tests want the same. And no wallex.toml that
+        // lies around is read.
+        command.env("WALLEX_LISTEN", "127.0.0.1:0").current_dir(std::env::temp_dir());
         Self { command }
     }
 
@@ -99,15 +100,7 @@ impl ServerBuilder {
     /// When it ends instead.
     pub async fn start_unready(self) -> Server {
         let mut server = self.spawn();
-        let output = server.output.clone();
-        let base = eventually("the server says where it listens", async || {
-            output.address().or_else(|| {
-                let ended = server.child.try_wait().expect("the server's status");
-                ended.map(|status| panic!("the server ended ({status}):\n{}", server.logs()))
-            })
-        })
-        .await;
-        server.client = Some(Client::new(base));
+        server.listening().await;
         server
     }
 
@@ -155,6 +148,28 @@ impl Server {
         self.client().base().trim_start_matches("http://")
     }
 
+    /// Waits until it says where it listens; it may not be ready.
+    ///
+    /// # Panics
+    /// When the process ends instead.
+    pub async fn listening(&mut self) {
+        let base = eventually("the server says where it listens", async || {
+            let address = self.output.address();
+            if address.is_none() {
+                self.is_running();
+            }
+            address
+        })
+        .await;
+        self.client = Some(Client::new(base));
+    }
+
+    fn is_running(&mut self) {
+        if let Some(status) = self.child.try_wait().expect("the server's status") {
+            panic!("the server ended ({status}):\n{}", self.logs());
+        }
+    }
+
     /// Waits until `/readyz` says 200.
     ///
     /// # Panics
@@ -162,9 +177,7 @@ impl Server {
     pub async fn ready(&mut self) {
         let client = self.client().clone();
         eventually("the server is ready", async || {
-            if let Some(status) = self.child.try_wait().expect("the server's status") {
-                panic!("the server ended ({status}):\n{}", self.logs());
-            }
+            self.is_running();
             let answer = client.get("/readyz").try_send().await.ok()?;
             (answer.status == 200).then_some(())
         })
