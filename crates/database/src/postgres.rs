@@ -1,13 +1,21 @@
 //! Connecting to PostgreSQL.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::connect::ConnectError;
 use crate::{ConnectOptions, url::SecretUrl};
+
+/// How long a connection rests before it is asked whether it is still there.
+const RESTED: Duration = Duration::from_millis(500);
+/// How long a statement waits for a row that another transaction holds. Transactions here take
+/// milliseconds: whoever holds a row for longer is a person at a prompt, and the other wallets of
+/// the batch must not wait for that.
+const LOCK_TIMEOUT_MS: &str = "2000";
 
 /// What each connection is told once, so that no transaction pays a round trip for it.
 fn session(options: &ConnectOptions) -> [(&'static str, String); 9] {
@@ -18,7 +26,7 @@ fn session(options: &ConnectOptions) -> [(&'static str, String); 9] {
         ("synchronous_commit", "on".to_owned()),
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", timeout_ms.clone()),
-        ("lock_timeout", timeout_ms.clone()),
+        ("lock_timeout", LOCK_TIMEOUT_MS.to_owned()),
         // A transaction that a lost client left open must not hold its locks.
         ("idle_in_transaction_session_timeout", timeout_ms),
         // Every statement here is a look-up by key. The planner knows that only where statistics
@@ -42,9 +50,17 @@ pub(crate) async fn connect(
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(options.acquire_timeout)
-            // A connection that died while idle shows when it is used; asking first would cost
-            // every transaction a round trip.
+            // A connection may have died while it was idle, with its server. Asking it each time
+            // would cost every transaction a round trip, so only one that rested is asked.
             .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(connect.clone())
             .await
             .map_err(|error| ConnectError::Unreachable(error.into()))
