@@ -1,1 +1,41 @@
-//! The REST API of Wallex on actix-web
+#![doc = include_str!("../README.md")]
+
+mod answers;
+mod body;
+mod code;
+mod command;
+mod correlation;
+mod create_wallet;
+mod credit_wallet;
+mod cursor;
+mod debit_wallet;
+mod docs;
+mod errors;
+mod fields;
+mod get_wallet;
+mod headers;
+mod health;
+mod list_events;
+mod metric_names;
+mod metrics;
+mod movement;
+mod observe;
+mod openapi;
+mod problem;
+mod query;
+mod read;
+mod request_hash;
+mod root_span;
+mod routes;
+mod schema;
+mod server;
+mod state;
+mod traceparent;
+mod transfer;
+mod wallet;
+
+pub use answers::JsonAnswers;
+pub use metric_names::describe_metrics;
+pub use openapi::{openapi, openapi_json};
+pub use server::{ServerSettings, server};
+pub use state::{ApiSettings, ApiState, Lifecycle, MetricsSource};

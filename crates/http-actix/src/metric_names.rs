@@ -1,0 +1,26 @@
+//! The metrics of the API, recorded through the `metrics` facade.
+
+use metrics::{Unit, describe_counter, describe_histogram};
+
+/// Requests, by `route` (the template), `method` and `status`.
+pub(crate) const REQUESTS: &str = "wallex_http_requests_total";
+/// How long requests took in seconds, by `route` and `method`.
+pub(crate) const REQUEST_DURATION: &str = "wallex_http_request_duration_seconds";
+/// How long accepted creations took in milliseconds, replays apart. The name is given.
+pub(crate) const WALLET_CREATE_DURATION: &str = "wallet_create_duration_ms";
+
+/// Tells the installed recorder what the metrics of the API mean. Call it once, after the recorder
+/// was installed.
+pub fn describe_metrics() {
+    describe_counter!(REQUESTS, Unit::Count, "HTTP requests, by route, method and status");
+    describe_histogram!(
+        REQUEST_DURATION,
+        Unit::Seconds,
+        "Time from a request's head to its answer"
+    );
+    describe_histogram!(
+        WALLET_CREATE_DURATION,
+        Unit::Milliseconds,
+        "Time of an accepted wallet creation, replays apart"
+    );
+}

@@ -1,0 +1,108 @@
+//! The innermost layer: renders problems, and lets a request be seen from outside as metrics and as
+//! one log line.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest};
+
+use crate::code::Code;
+use crate::metric_names::{REQUEST_DURATION, REQUESTS};
+use crate::problem::Problem;
+use crate::routes::VERSION_PREFIX;
+
+/// How requests to nowhere are counted: their paths are the clients' choice, and without end.
+const NO_ROUTE: &str = "none";
+
+/// Surrounds every request, inside its root span.
+pub(crate) async fn observe(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let (route, method) = (route_of(req.request()), method_of(req.request()));
+    let response = next.call(req).await?.map_into_boxed_body();
+    let (response, cause) = render(response);
+    let elapsed_s = started.elapsed().as_secs_f64();
+    record(&route, method, response.status().as_u16(), elapsed_s);
+    log(&route, method, &response, cause.as_deref(), elapsed_s);
+    Ok(response)
+}
+
+/// Gives a problem its body, which its handler could not know all of; and what is behind it.
+fn render(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, Option<String>) {
+    let Some(error) = response.response().error() else { return (response, None) };
+    let (rendered, cause) = match error.as_error::<Problem>() {
+        Some(problem) => {
+            (problem.respond(response.request()), problem.cause().map(ToOwned::to_owned))
+        }
+        // No handler fails with anything else; if one ever does, it is ours to repair.
+        None => {
+            let problem = Problem::new(Code::Internal, "Report it with the correlation id.");
+            (problem.respond(response.request()), Some(error.to_string()))
+        }
+    };
+    (response.into_response(rendered), cause)
+}
+
+fn record(route: &str, method: &'static str, status: u16, elapsed_s: f64) {
+    let route = route.to_owned();
+    metrics::counter!(
+        REQUESTS, "route" => route.clone(), "method" => method, "status" => status.to_string()
+    )
+    .increment(1);
+    metrics::histogram!(REQUEST_DURATION, "route" => route, "method" => method).record(elapsed_s);
+}
+
+/// The one line that a request is logged with; the span around it says the rest.
+fn log(
+    route: &str,
+    method: &str,
+    response: &ServiceResponse<BoxBody>,
+    cause: Option<&str>,
+    elapsed_s: f64,
+) {
+    let status = response.status();
+    let duration_ms = elapsed_s * 1_000.0;
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                method,
+                route,
+                status = status.as_u16(),
+                duration_ms,
+                error = cause,
+                "request completed"
+            )
+        };
+    }
+    if status.as_u16() == 500 {
+        line!(error);
+    } else if status.is_server_error() {
+        line!(warn);
+    } else {
+        line!(info);
+    }
+}
+
+/// The template of the route that `req` goes to, without `/v1`.
+pub(crate) fn route_of(req: &HttpRequest) -> String {
+    match req.match_pattern() {
+        Some(pattern) => match pattern.strip_prefix(VERSION_PREFIX) {
+            Some(rest) => rest.to_owned(),
+            None => pattern,
+        },
+        None => NO_ROUTE.to_owned(),
+    }
+}
+
+/// The method by name; one that HTTP does not define counts as `OTHER`, for there is no end of them.
+pub(crate) fn method_of(req: &HttpRequest) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
+    let method: &Method = req.method();
+    KNOWN.into_iter().find(|known| method == *known).unwrap_or("OTHER")
+}

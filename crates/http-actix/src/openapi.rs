@@ -1,0 +1,277 @@
+//! The description of the API, made from the handlers and the models.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::header::Header;
+use utoipa::openapi::link::LinkBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::{Content, Ref, RefOr, Required};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+
+use crate::code::Code;
+use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH, X_CORRELATION_ID};
+use crate::problem::{PROBLEM_JSON, ProblemJson};
+use crate::{
+    create_wallet, credit_wallet, debit_wallet, docs, get_wallet, health, list_events, metrics,
+    schema, transfer,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Wallex",
+        description = "An event-sourced wallet and ledger service: wallets are created, and money \
+                       moves between them, exactly once.\n\nAmounts are integers in the \
+                       currency's minor unit (100 = 1.00 USD). Every POST may carry an \
+                       `Idempotency-Key`. Errors are RFC 9457 problem details; branch on their \
+                       `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server"), (url = "/v1", description = "Version 1")),
+    tags(
+        (name = "wallets", description = "Wallets and the money in them"),
+        (name = "operations", description = "How the server is"),
+    ),
+    paths(
+        create_wallet::create_wallet,
+        credit_wallet::credit_wallet,
+        debit_wallet::debit_wallet,
+        transfer::transfer,
+        get_wallet::get_wallet,
+        list_events::list_events,
+        health::livez,
+        health::readyz,
+        metrics::metrics,
+        docs::openapi_description,
+    ),
+    components(schemas(ProblemJson<'static>)),
+    modifiers(&HeadersOfAll, &LinksOfNewWallets),
+)]
+struct Description;
+
+/// The description of the API, OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// [`openapi`] as indented JSON, with a line break at its end.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut json = openapi().to_pretty_json().expect("invariant: the description is plain data");
+    json.push('\n');
+    json
+}
+
+fn parameter(name: &str, at: ParameterIn, schema: Object) -> Parameter {
+    let required = if at == ParameterIn::Path { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(at)
+        .required(required)
+        .description(schema.description.clone())
+        .schema(Some(schema))
+        .build()
+}
+
+/// Declares a set of parameters that operations share.
+macro_rules! parameters {
+    ($(#[$doc:meta])* $name:ident, $($parameter:expr),+ $(,)?) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoParams for $name {
+            fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                vec![$($parameter),+]
+            }
+        }
+    };
+}
+
+parameters!(
+    /// The wallet in the path.
+    WalletPath,
+    parameter("id", ParameterIn::Path, schema::wallet_id()),
+);
+parameters!(
+    /// Which page of a list.
+    PageQuery,
+    parameter("limit", ParameterIn::Query, schema::limit()),
+    parameter("cursor", ParameterIn::Query, schema::cursor()),
+);
+parameters!(
+    /// What every request may carry.
+    CorrelationHeader,
+    parameter(X_CORRELATION_ID, ParameterIn::Header, schema::correlation_id()),
+);
+parameters!(
+    /// What every command may carry.
+    CommandHeaders,
+    parameter(IDEMPOTENCY_KEY, ParameterIn::Header, schema::idempotency_key()),
+    parameter(X_CORRELATION_ID, ParameterIn::Header, schema::correlation_id()),
+);
+parameters!(
+    /// What makes a command conditional.
+    IfMatchHeader,
+    parameter(IF_MATCH, ParameterIn::Header, schema::if_match()),
+);
+
+/// Declares which problems an operation can answer with.
+macro_rules! problems {
+    ($(#[$doc:meta])* $name:ident, $($codes:expr),+ $(,)?) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                problem_responses([$(&$codes[..]),+].concat())
+            }
+        }
+    };
+}
+
+/// What every command can fail with.
+const COMMAND: [Code; 13] = [
+    Code::ValidationFailed,
+    Code::MalformedJson,
+    Code::IdempotencyKeyMissing,
+    Code::RequestTimeout,
+    Code::BodyTooLarge,
+    Code::UnsupportedMediaType,
+    Code::IdempotencyKeyReused,
+    Code::Internal,
+    Code::Overloaded,
+    Code::ShuttingDown,
+    Code::DatabaseUnavailable,
+    Code::Contended,
+    Code::OutcomeUnknown,
+];
+/// What every command on a wallet can fail with beside [`COMMAND`].
+const ON_WALLET: [Code; 2] = [Code::WalletNotFound, Code::PreconditionFailed];
+
+problems!(
+    /// Of `POST /wallets`.
+    CreateProblems,
+    COMMAND,
+    [Code::WalletAlreadyExists],
+);
+problems!(
+    /// Of `POST /wallets/{id}/credit`.
+    CreditProblems,
+    COMMAND,
+    ON_WALLET,
+    [Code::BalanceLimitExceeded],
+);
+problems!(
+    /// Of `POST /wallets/{id}/debit`.
+    DebitProblems,
+    COMMAND,
+    ON_WALLET,
+    [Code::InsufficientFunds],
+);
+problems!(
+    /// Of `POST /wallets/{id}/transfer`.
+    TransferProblems,
+    COMMAND,
+    ON_WALLET,
+    [
+        Code::InsufficientFunds,
+        Code::BalanceLimitExceeded,
+        Code::CurrencyMismatch,
+        Code::TransferToSameWallet,
+    ],
+);
+problems!(
+    /// Of the reading routes.
+    ReadProblems,
+    [Code::ValidationFailed, Code::WalletNotFound, Code::Internal, Code::DatabaseUnavailable],
+);
+problems!(
+    /// Of `GET /readyz`.
+    ReadyProblems,
+    [
+        Code::ValidationFailed,
+        Code::Internal,
+        Code::ShuttingDown,
+        Code::DatabaseUnavailable,
+        Code::DatabaseNotMigrated,
+    ],
+);
+problems!(
+    /// Of the routes that ask nobody.
+    LiveProblems,
+    [Code::ValidationFailed],
+);
+
+/// One response a status, which names the codes that it can have.
+fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Response>> {
+    let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for code in codes {
+        let line = format!("`{}`: {}.", code.slug(), code.title());
+        statuses.entry(code.status().as_str().to_owned()).or_default().push(line);
+    }
+    let problem = || Content::new(Some(Ref::from_schema_name("Problem")));
+    statuses
+        .into_iter()
+        .map(|(status, lines)| {
+            let response = ResponseBuilder::new()
+                .description(lines.join("\n\n"))
+                .content(PROBLEM_JSON, problem())
+                .build();
+            (status, RefOr::T(response))
+        })
+        .collect()
+}
+
+fn operations(openapi: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    openapi
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(|item| [item.get.as_mut(), item.post.as_mut()].into_iter().flatten())
+}
+
+/// Documents the headers that come with every answer of a status.
+struct HeadersOfAll;
+
+impl Modify for HeadersOfAll {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for (status, response) in
+            operations(openapi).flat_map(|operation| operation.responses.responses.iter_mut())
+        {
+            let RefOr::T(response) = response else { continue };
+            let mut echo = Header::new(schema::correlation_id());
+            echo.description = Some("The request's correlation id, or the one made for it.".into());
+            response.headers.insert(X_CORRELATION_ID.to_owned(), echo.into());
+            if status == "503" {
+                let mut retry = Header::new(ObjectBuilder::new().schema_type(Type::Integer));
+                retry.description = Some("When to try again, in seconds.".into());
+                response.headers.insert("Retry-After".to_owned(), retry.into());
+            }
+        }
+    }
+}
+
+/// Says what can be done with a wallet that was just created.
+struct LinksOfNewWallets;
+
+impl Modify for LinksOfNewWallets {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let created = openapi
+            .paths
+            .paths
+            .get_mut("/wallets")
+            .and_then(|item| item.post.as_mut())
+            .and_then(|operation| operation.responses.responses.get_mut("201"));
+        let Some(RefOr::T(created)) = created else { return };
+        for operation_id in ["getWallet", "listEvents", "creditWallet", "debitWallet", "transfer"] {
+            let link = LinkBuilder::new()
+                .operation_id(operation_id)
+                .parameter("id", "$response.body#/id")
+                .build();
+            created.links.insert(operation_id.to_owned(), RefOr::T(link));
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Everything that can go wrong, as RFC 9457 problem details. No other module maps errors to HTTP.
+//!
+//! A handler returns `Err(Problem)`. The problem knows what happened, not whom it is told: the
+//! request's path and correlation id are filled in by [`observe`](crate::observe), which renders
+//! it, and by [`JsonAnswers`](crate::JsonAnswers) for refusals, which are stored before they are
+//! sent.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+use wallex_application::{CommandError, Refusal};
+use wallex_domain::MAX_MINOR_UNITS;
+use wallex_ports::{NotReady, ReadError};
+
+use crate::code::Code;
+use crate::{correlation, schema};
+
+/// The media type of a problem.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// What `Retry-After` says, in seconds: what is in the way of a 503 is usually gone by then.
+const RETRY_AFTER_S: &str = "1";
+
+/// Why a request is not answered as it hoped.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    /// The methods that the route has, for a 405.
+    allow: Option<&'static str>,
+    /// What is behind it, for the log alone.
+    cause: Option<String>,
+}
+
+/// One thing that is wrong with a request, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FieldError {
+    /// JSON pointer (RFC 6901) to the field of the body; empty for the body itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("/amount"))]
+    pointer: Option<String>,
+    /// Name of the path or query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("limit"))]
+    parameter: Option<String>,
+    /// Name of the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("If-Match"))]
+    header: Option<&'static str>,
+    /// What it must be.
+    #[schema(examples("must be at least 1 minor unit"))]
+    detail: String,
+}
+
+impl FieldError {
+    pub(crate) fn body(detail: impl Into<String>) -> Self {
+        Self::at(Some(String::new()), None, None, detail)
+    }
+
+    pub(crate) fn field(name: &str, detail: impl Into<String>) -> Self {
+        // RFC 6901 section 3.
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        Self::at(Some(pointer), None, None, detail)
+    }
+
+    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::at(None, Some(name.to_owned()), None, detail)
+    }
+
+    pub(crate) fn header(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::at(None, None, Some(name), detail)
+    }
+
+    fn at(
+        pointer: Option<String>,
+        parameter: Option<String>,
+        header: Option<&'static str>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { pointer, parameter, header, detail: detail.into() }
+    }
+}
+
+/// An error, as RFC 9457 has it. Clients branch on `code`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemJson<'a> {
+    /// `urn:wallex:problem:` and the code.
+    #[schema(schema_with = schema::problem_type)]
+    r#type: String,
+    /// What happened, in the same words for every problem of this code.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What happened this time, and what to do about it.
+    detail: &'a str,
+    #[schema(schema_with = schema::instance)]
+    instance: &'a str,
+    /// What happened, for programs: it never changes.
+    #[schema(schema_with = schema::problem_code)]
+    code: Code,
+    /// The request's correlation id; the first request's when the answer is a replay.
+    #[schema(schema_with = schema::correlation_id)]
+    correlation_id: &'a str,
+    /// Everything that is wrong with the request, when the code is `validation-failed` or
+    /// `idempotency-key-missing`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldError>, required = false, min_items = 1)]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
+    }
+
+    /// A 400 with everything that is wrong; `found` may be more than what is listed.
+    pub(crate) fn validation(code: Code, errors: Vec<FieldError>, found: usize) -> Self {
+        let detail = if found > errors.len() {
+            format!("{found} things are wrong; `errors` lists the first {}.", errors.len())
+        } else if found == 1 {
+            "One thing is wrong: see `errors`. Correct it and send the request again.".to_owned()
+        } else {
+            format!("{found} things are wrong: see `errors`. Correct them and send it again.")
+        };
+        Self { errors, ..Self::new(code, detail) }
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let detail = format!("This route has {allow}.");
+        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+    }
+
+    /// A 500. What is behind it goes to the log, never to the client.
+    pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
+        let detail = "Nothing was done. Report it with the correlation id.";
+        Self { cause: Some(chain(cause)), ..Self::new(Code::Internal, detail) }
+    }
+
+    pub(crate) fn outcome_unknown() -> Self {
+        Self::new(
+            Code::OutcomeUnknown,
+            "The command may have been done, or not. Send the same request with the same \
+             Idempotency-Key: it gets the first answer, or is done then. Without a key, read the \
+             wallet before trying again.",
+        )
+    }
+
+    pub(crate) fn shutting_down() -> Self {
+        Self::new(Code::ShuttingDown, "Nothing was done. Send the request again.")
+    }
+
+    pub(crate) fn database_unavailable(cause: Option<&(dyn StdError + 'static)>) -> Self {
+        let detail = "The database does not answer. Nothing was done; try again.";
+        Self { cause: cause.map(chain), ..Self::new(Code::DatabaseUnavailable, detail) }
+    }
+
+    pub(crate) fn wallet_not_found(wallet_id: &wallex_domain::WalletId) -> Self {
+        let detail = format!("There is no wallet {wallet_id}. Create it with POST /wallets.");
+        Self::new(Code::WalletNotFound, detail)
+    }
+
+    /// What the log says beside the code.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The body.
+    pub(crate) fn json(&self, instance: &str, correlation_id: &str) -> String {
+        let json = ProblemJson {
+            r#type: self.code.type_uri(),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            instance,
+            code: self.code,
+            correlation_id,
+            errors: &self.errors,
+        };
+        serde_json::to_string(&json).expect("invariant: strings and integers always serialise")
+    }
+
+    /// The whole response to `req`.
+    pub(crate) fn respond(&self, req: &HttpRequest) -> HttpResponse {
+        let correlation = correlation::of(req);
+        let body = self.json(&instance(req.uri().path()), correlation.id.as_str());
+        self.head().content_type(PROBLEM_JSON).body(body)
+    }
+
+    fn head(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.code.status());
+        // A 404 may otherwise be kept by caches, RFC 9110 section 15.1.
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, allow));
+        }
+        match self.code {
+            // What is left of the body is not read, so the connection can't be used again.
+            Code::RequestTimeout | Code::BodyTooLarge => response.force_close(),
+            _ => &mut response,
+        };
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.slug())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.head().finish()
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::WalletAlreadyExists { wallet_id } => Self::new(
+                Code::WalletAlreadyExists,
+                format!("Wallet {wallet_id} already exists. Choose another walletId, or none."),
+            ),
+            Refusal::WalletNotFound { wallet_id } => Self::wallet_not_found(wallet_id),
+            Refusal::VersionMismatch { wallet_id, version } => Self::new(
+                Code::PreconditionFailed,
+                format!(
+                    "Wallet {wallet_id} is at version {version}, which If-Match does not name. \
+                     Read the wallet and decide again."
+                ),
+            ),
+            Refusal::InsufficientFunds { wallet_id, balance, amount } => Self::new(
+                Code::InsufficientFunds,
+                format!(
+                    "Wallet {wallet_id} holds {balance}, {amount} is needed. Credit it first, or \
+                     take less."
+                ),
+            ),
+            Refusal::BalanceLimitExceeded { wallet_id, balance, amount } => Self::new(
+                Code::BalanceLimitExceeded,
+                format!(
+                    "Wallet {wallet_id} holds {balance}; {amount} more would pass the limit of \
+                     {MAX_MINOR_UNITS}."
+                ),
+            ),
+            Refusal::CurrencyMismatch { from, to } => Self::new(
+                Code::CurrencyMismatch,
+                format!(
+                    "The paying wallet holds {from}, the receiving one {to}. A transfer needs two \
+                     wallets of one currency."
+                ),
+            ),
+            Refusal::TransferToSameWallet => Self::new(
+                Code::TransferToSameWallet,
+                "toWalletId is the paying wallet. A transfer needs two different wallets.",
+            ),
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match &error {
+            CommandError::Overloaded => Self::new(
+                Code::Overloaded,
+                "Too many commands are waiting. Nothing was done; try again a little later.",
+            ),
+            CommandError::ShuttingDown => Self::shutting_down(),
+            CommandError::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key came with another request before. Nothing was done; use a \
+                 fresh key for a new request.",
+            ),
+            CommandError::Unavailable => Self::database_unavailable(None),
+            CommandError::Contended => Self::new(
+                Code::Contended,
+                "The wallet was changed by others at each attempt. Nothing was done; try again.",
+            ),
+            CommandError::OutcomeUnknown => Self::outcome_unknown(),
+            CommandError::Failed(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match &error {
+            ReadError::Unavailable(_) => Self::database_unavailable(Some(&error)),
+            ReadError::Storage(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<NotReady> for Problem {
+    fn from(error: NotReady) -> Self {
+        match &error {
+            NotReady::Unreachable(_) => Self::database_unavailable(Some(&error)),
+            NotReady::NotMigrated => Self::new(
+                Code::DatabaseNotMigrated,
+                "The database is not migrated. Run `wallex migrate up`.",
+            ),
+        }
+    }
+}
+
+/// An error and all that is behind it, on one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(source) = behind {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        behind = source.source();
+    }
+    text
+}
+
+/// The path as a problem tells it: without `/v1`, so that both mounts of a route read the same, and
+/// a valid URI reference whatever the client sent.
+fn instance(path: &str) -> String {
+    use fmt::Write as _;
+    let path = match path.strip_prefix(crate::routes::VERSION_PREFIX) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    };
+    let mut instance = String::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let is_escape = *byte == b'%'
+            && after.get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        // RFC 3986: unreserved, sub-delims, and what else a path may hold.
+        if is_escape || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) {
+            instance.push(char::from(*byte));
+        } else {
+            write!(instance, "%{byte:02X}").expect("invariant: a String takes any text");
+        }
+        rest = after;
+    }
+    instance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instance_is_the_path_without_its_version() {
+        assert_eq!(instance("/wallets/w-1"), "/wallets/w-1");
+        assert_eq!(instance("/v1/wallets/w-1"), "/wallets/w-1");
+        assert_eq!(instance("/v1"), "/v1");
+        assert_eq!(instance("/v10/wallets"), "/v10/wallets");
+        assert_eq!(instance("/wallets/a{b\"%20"), "/wallets/a%7Bb%22%20");
+        assert_eq!(instance("/wallets/100%"), "/wallets/100%25");
+        assert_eq!(instance("/wallets/%zz"), "/wallets/%25zz");
+    }
+
+    #[test]
+    fn causes_are_logged_as_a_chain_and_never_told() {
+        let source: wallex_ports::BoxError = "relation \"events\" does not exist".into();
+        let problem = Problem::from(ReadError::Storage(source));
+        let cause = "what is stored could not be read: relation \"events\" does not exist";
+        assert_eq!(problem.cause(), Some(cause));
+        assert!(!problem.json("/wallets/w-1", "c-1").contains("relation"));
+    }
+
+    #[test]
+    fn command_errors_have_their_codes() {
+        let source = std::sync::Arc::new(wallex_ports::BoxError::from("defect"));
+        let codes = [
+            (CommandError::Overloaded, Code::Overloaded),
+            (CommandError::ShuttingDown, Code::ShuttingDown),
+            (CommandError::KeyReused, Code::IdempotencyKeyReused),
+            (CommandError::Unavailable, Code::DatabaseUnavailable),
+            (CommandError::Contended, Code::Contended),
+            (CommandError::OutcomeUnknown, Code::OutcomeUnknown),
+            (CommandError::Failed(source), Code::Internal),
+        ];
+        for (error, code) in codes {
+            let problem = Problem::from(error);
+            assert_eq!(problem.code, code);
+            let retry_after = problem.error_response().headers().contains_key("retry-after");
+            assert_eq!(retry_after, code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn pointers_are_escaped() {
+        let json = serde_json::to_value(FieldError::field("a/b~c", "is unknown")).expect("json");
+        assert_eq!(json, serde_json::json!({"pointer": "/a~1b~0c", "detail": "is unknown"}));
+    }
+}

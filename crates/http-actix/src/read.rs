@@ -1,0 +1,28 @@
+//! How the handlers read the database: on the runtime that owns its connections, within a deadline.
+
+use std::time::Duration;
+
+use tracing::{Instrument, Span};
+
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// The outcome of `reading`, or a problem when it takes longer than `timeout`.
+pub(crate) async fn within<T, E>(
+    api: &Api,
+    timeout: Duration,
+    reading: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    Problem: From<E>,
+{
+    // A task of its own is not dropped half-way through a query when the client goes away.
+    let task = api.runtime.spawn(reading.instrument(Span::current()));
+    match tokio::time::timeout(timeout, task).await {
+        Ok(Ok(outcome)) => Ok(outcome?),
+        Ok(Err(panicked)) => Err(Problem::internal(&panicked)),
+        Err(elapsed) => Err(Problem::database_unavailable(Some(&elapsed))),
+    }
+}

@@ -1,0 +1,74 @@
+//! The one root span of a request, in the words of OpenTelemetry's HTTP conventions, as a part of
+//! the client's trace when it sent one.
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderMap;
+use opentelemetry::global;
+use opentelemetry::propagation::Extractor;
+use tracing::{Span, field};
+use tracing_actix_web::RootSpanBuilder;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::correlation;
+use crate::observe::{method_of, route_of};
+
+/// Makes the root span. What is known later is recorded on it by who knows it.
+pub(crate) struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let (method, route) = (method_of(request.request()), route_of(request.request()));
+        let connection = request.connection_info();
+        let span = tracing::info_span!(
+            "http.request",
+            otel.name = %format_args!("{method} {route}"),
+            otel.kind = "server",
+            otel.status_code = field::Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = field::Empty,
+            url.path = request.uri().path(),
+            url.scheme = connection.scheme(),
+            network.protocol.version = ?request.version(),
+            client.address = connection.peer_addr(),
+            error.type = field::Empty,
+            correlation.id = %correlation::of(request.request()).id,
+            wallet.id = field::Empty,
+            stream.version = field::Empty,
+            idempotency.replayed = field::Empty,
+        );
+        drop(connection);
+        let headers = Headers(request.headers());
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+        // It fails only where no traces are exported, and then there is nothing to continue.
+        let _ = span.set_parent(parent);
+        span
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+            span.record("error.type", status.as_str());
+        }
+    }
+}
+
+/// The headers as a propagator reads them.
+struct Headers<'h>(&'h HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(|name| name.as_str()).collect()
+    }
+}

@@ -1,0 +1,253 @@
+//! The schemas of single values, shared by the models: what [`wallex_domain`] and the headers
+//! check, in the words of JSON Schema.
+
+use serde_json::{Value, json};
+use utoipa::openapi::KnownFormat;
+use utoipa::openapi::schema::{
+    AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
+    Type,
+};
+use wallex_domain::{MAX_MINOR_UNITS, SCHEMA_VERSION};
+
+use crate::code::{Code, TYPE_PREFIX};
+use crate::cursor;
+use crate::list_events::{LIMIT_DEFAULT, LIMIT_MAX};
+
+const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const TIME_EXAMPLE: &str = "2026-01-01T00:00:00.000Z";
+
+fn text(description: &str, pattern: &str, example: impl Into<Value>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .pattern(Some(pattern))
+        .examples([example.into()])
+}
+
+fn text_of(
+    description: &str,
+    pattern: &str,
+    chars: std::ops::RangeInclusive<usize>,
+    example: &str,
+) -> Object {
+    text(description, pattern, example)
+        .min_length(Some(*chars.start()))
+        .max_length(Some(*chars.end()))
+        .build()
+}
+
+fn integer(description: &str, min: i64, max: Option<i64>, example: i64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .description(Some(description))
+        .minimum(Some(min))
+        .maximum(max)
+        .examples([example])
+}
+
+pub(crate) fn wallet_id() -> Object {
+    text_of("The wallet's id.", "^[A-Za-z0-9._:-]{1,128}$", 1..=128, "wallet-001")
+}
+
+pub(crate) fn owner_id() -> Object {
+    let description = "Whose wallet it is, without control characters.";
+    text_of(description, r"^[^\x00-\x1F\x7F-\x9F]{1,128}$", 1..=128, "user-001")
+}
+
+pub(crate) fn currency() -> Object {
+    let description = "The currency's code; amounts are in its minor unit. Without one, a new \
+                       wallet gets the server's default.";
+    text_of(description, "^[A-Z][A-Z0-9]{2,11}$", 3..=12, "USD")
+}
+
+pub(crate) fn balance() -> Object {
+    let description = "What the wallet holds, in minor units.";
+    integer(description, 0, Some(MAX_MINOR_UNITS), 100).build()
+}
+
+pub(crate) fn initial_balance() -> Object {
+    let description = "What the wallet begins with, in minor units: an integer, never a float.";
+    integer(description, 0, Some(MAX_MINOR_UNITS), 100).default(Some(json!(0))).build()
+}
+
+pub(crate) fn amount() -> Object {
+    let description = "How much, in minor units: an integer, never a float.";
+    integer(description, 1, Some(MAX_MINOR_UNITS), 250).build()
+}
+
+pub(crate) fn description() -> Object {
+    let description = "What it is for; of control characters only tab and line breaks.";
+    let pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{0,500}$";
+    text_of(description, pattern, 0..=500, "top-up")
+}
+
+pub(crate) fn reference() -> Object {
+    let description = "The client's own reference, without control characters.";
+    text_of(description, r"^[^\x00-\x1F\x7F-\x9F]{0,128}$", 0..=128, "inv-7")
+}
+
+pub(crate) fn version() -> Object {
+    integer("The wallet's version: how many events made it.", 1, None, 1).build()
+}
+
+pub(crate) fn position() -> Object {
+    let description = "The event's place in its shard, without gaps and in commit order.";
+    integer(description, 1, None, 1).build()
+}
+
+pub(crate) fn schema_version() -> Object {
+    let description = "The version of the shape of `data`.";
+    integer(description, 1, None, SCHEMA_VERSION.into()).build()
+}
+
+fn time(description: &str) -> Object {
+    let pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$";
+    text(description, pattern, TIME_EXAMPLE)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .build()
+}
+
+pub(crate) fn created_at() -> Object {
+    time("When the wallet was created.")
+}
+
+pub(crate) fn updated_at() -> Object {
+    time("When the wallet's last event was recorded.")
+}
+
+pub(crate) fn recorded_at() -> Object {
+    time("When the event was recorded.")
+}
+
+fn uuid_that(description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uuid".into())))
+        .description(Some(description))
+        .examples([ID_EXAMPLE])
+        .build()
+}
+
+pub(crate) fn event_id() -> Object {
+    uuid_that("The event's identity.")
+}
+
+pub(crate) fn causation_id() -> Object {
+    uuid_that("The command that caused the event; both legs of a transfer share it.")
+}
+
+pub(crate) fn transfer_id() -> Object {
+    uuid_that("The transfer's identity, carried by the events of both wallets.")
+}
+
+pub(crate) fn correlation_id() -> Object {
+    let description = "What ties a request to everything it causes.";
+    text_of(description, "^[!-~]{1,128}$", 1..=128, "req-123")
+}
+
+pub(crate) fn traceparent() -> Object {
+    let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let pattern = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
+    text_of("The trace that the request belongs to (W3C).", pattern, 55..=55, example)
+}
+
+pub(crate) fn cursor() -> Object {
+    let description = "The `nextCursor` of the page before.";
+    text_of(description, cursor::PATTERN, cursor::CHARS..=cursor::CHARS, &cursor::encode(50))
+}
+
+pub(crate) fn next_cursor() -> Object {
+    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
+    text(
+        "Where the next page begins; `null` on the last page.",
+        cursor::PATTERN,
+        cursor::encode(50),
+    )
+    .schema_type(nullable)
+    .build()
+}
+
+pub(crate) fn event_type() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What happened."))
+        .enum_values(Some(["WalletCreated", "WalletCredited", "WalletDebited"]))
+        .build()
+}
+
+pub(crate) fn event_data() -> Schema {
+    let transfer = closed("The transfer that the movement is one leg of.")
+        .property("transferId", transfer_id())
+        .required("transferId")
+        .property("counterpartyWalletId", wallet_id())
+        .required("counterpartyWalletId");
+    let created = closed("Of a `WalletCreated`.")
+        .property("ownerId", owner_id())
+        .required("ownerId")
+        .property("currency", currency())
+        .required("currency")
+        .property("initialBalance", balance())
+        .required("initialBalance");
+    let moved = closed("Of a `WalletCredited` or a `WalletDebited`.")
+        .property("amount", amount())
+        .required("amount")
+        .property("balance", balance())
+        .required("balance")
+        .property("currency", currency())
+        .required("currency")
+        .property("description", description())
+        .property("reference", reference())
+        .property("transfer", transfer);
+    OneOfBuilder::new().item(created).item(moved).build().into()
+}
+
+/// An object that has nothing but the properties that are added to it.
+fn closed(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(description))
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+}
+
+pub(crate) fn problem_type() -> Object {
+    let example = Code::InsufficientFunds.type_uri();
+    text("What happened, as a name.", &format!("^{TYPE_PREFIX}[a-z-]+$"), example).build()
+}
+
+pub(crate) fn problem_code() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What happened, for programs: it never changes."))
+        .enum_values(Some(Code::ALL.map(Code::slug)))
+        .build()
+}
+
+pub(crate) fn idempotency_key() -> Object {
+    let description = "Makes the request safe to repeat: the same key with the same request gets \
+                       the first answer again. Quoted or bare.";
+    let pattern = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
+    text(description, pattern, "550e8400-e29b-41d4-a716-446655440000").build()
+}
+
+pub(crate) fn if_match() -> Object {
+    let description = "The versions at which the command may be executed, as entity tags, or `*`. \
+                       At another version the answer is 412.";
+    let pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
+    text(description, pattern, "\"3\"").build()
+}
+
+pub(crate) fn instance() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uri-reference".into())))
+        .description(Some("The path that was asked for, without `/v1`."))
+        .examples(["/wallets/wallet-001/debit"])
+        .build()
+}
+
+pub(crate) fn limit() -> Object {
+    integer("How many items a page holds at most.", 1, Some(LIMIT_MAX.into()), 50)
+        .default(Some(json!(LIMIT_DEFAULT)))
+        .build()
+}

@@ -1,0 +1,102 @@
+//! What the API is given by the binary.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+use wallex_application::CommandLane;
+use wallex_ports::{Events, IdGenerator, Readiness, Wallets};
+
+/// Everything that the handlers need from the outside.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Where commands go.
+    pub lane: CommandLane,
+    /// Reads wallets.
+    pub wallets: Arc<dyn Wallets>,
+    /// Reads histories.
+    pub events: Arc<dyn Events>,
+    /// Asks the database whether it can serve.
+    pub readiness: Arc<dyn Readiness>,
+    /// Renders `/metrics`.
+    pub metrics: Arc<dyn MetricsSource>,
+    /// Makes correlation ids for requests that bring none.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Says when the server is about to stop.
+    pub lifecycle: Lifecycle,
+    /// How the API behaves.
+    pub settings: ApiSettings,
+}
+
+/// How the API behaves.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Whether a POST without an `Idempotency-Key` is refused.
+    pub require_idempotency_key: bool,
+    /// How long a handler waits for the lane before it answers `outcome-unknown`. The command goes
+    /// on; only the waiting ends.
+    pub command_timeout: Duration,
+    /// How long a handler waits for a read before it answers `database-unavailable`.
+    pub read_timeout: Duration,
+    /// How long a request's body may take to arrive, counted from its last header.
+    pub body_timeout: Duration,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            require_idempotency_key: false,
+            command_timeout: Duration::from_secs(15),
+            read_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Renders the process's metrics in the Prometheus text format, version 0.0.4.
+#[async_trait]
+pub trait MetricsSource: Send + Sync {
+    /// The text, as of now.
+    async fn render(&self) -> String;
+}
+
+/// Whether the server is about to stop. Clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct Lifecycle(Arc<AtomicBool>);
+
+impl Lifecycle {
+    /// A server that is to go on serving.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on `/readyz` is 503 and answers ask their connection to be closed.
+    pub fn start_draining(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether [`Lifecycle::start_draining`] was called.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The state as the handlers see it.
+pub(crate) struct Api {
+    pub(crate) state: ApiState,
+    /// Where the database is read. A connection belongs to the runtime that opened it, and actix
+    /// gives every worker a runtime of its own that ends before the lane does: a connection opened
+    /// there would be dead in the pool when the last commands are committed.
+    pub(crate) runtime: Handle,
+}
+
+impl Api {
+    /// Must be called on the runtime that the lane runs on.
+    pub(crate) fn new(state: ApiState) -> Self {
+        Self { state, runtime: Handle::current() }
+    }
+}
