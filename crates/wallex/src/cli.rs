@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const LONG_ABOUT: &str = "\
+Wallex is an event-sourced wallet and ledger service: a REST API that creates wallets and moves
+money between them. Every answer it gives is committed; a retry with the same Idempotency-Key gets
+the first answer again.
+
+Without a command it serves, on http://127.0.0.1:8080, from the SQLite file wallex.db in the working
+directory, which it creates.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  wallex                                    Serve from a SQLite file, nothing to set up
+  DATABASE_URL=postgres://wallex:secret@db/wallex wallex
+                                            Serve from PostgreSQL
+  WALLEX_LISTEN=0.0.0.0:8080 wallex         Listen on every interface
+  wallex config                             Show every setting and where it comes from
+  wallex migrate status                     Show what the database's schema has
+  wallex openapi > openapi.json             Write the description of the REST API
+
+Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md explains them):
+  DATABASE_URL             sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME
+  WALLEX_LISTEN            Address and port to listen on [127.0.0.1:8080]
+  WALLEX_CONFIG            TOML file with settings [wallex.toml, if there is one]
+  WALLEX_AUTO_MIGRATE      Whether to migrate the database at start-up [true]
+  IDEMPOTENCY_TTL_HOURS    How long an idempotency key is remembered [24]
+  WALLEX_LOG               What is logged to stderr [info]
+  WALLEX_LOG_FORMAT        auto, pretty or json [auto: pretty on a terminal]
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                           OpenTelemetry collector for traces [none]
+
+Signals: SIGTERM and Ctrl-C finish what was accepted and exit with 0; a second one exits at once.
+Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage.";
+
+/// Event-sourced wallets and ledger over REST.
+#[derive(Debug, Parser)]
+#[command(name = "wallex", version, long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub(crate) struct Cli {
+    /// TOML file with settings; without it `wallex.toml` is read if there is one.
+    #[arg(long, global = true, value_name = "PATH", env = "WALLEX_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do; serving when nothing is said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server. The default.
+    Serve,
+    /// Change or show the database's schema.
+    Migrate {
+        #[command(subcommand)]
+        action: Migrate,
+    },
+    /// Print the OpenAPI description of the REST API.
+    Openapi,
+    /// Print the effective settings and where each comes from, secrets hidden.
+    Config(ConfigArgs),
+}
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Migrate {
+    /// Apply every step that is missing. Several may run at once: one works, the others wait.
+    Up,
+    /// Take steps back, the last one first. THIS DELETES THE DATA OF THEIR TABLES.
+    Down {
+        /// How many steps.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        steps: u32,
+        /// Confirms that the data may be deleted.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print each step and whether it is applied.
+    Status,
+}
+
+/// How to print the settings.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// As one JSON object.
+    #[arg(long, conflicts_with = "example")]
+    pub(crate) json: bool,
+    /// Instead of the effective values, a commented TOML file with every default.
+    #[arg(long)]
+    pub(crate) example: bool,
+    /// Instead of the effective values, docs/CONFIGURATION.md.
+    #[arg(long, hide = true, conflicts_with_all = ["json", "example"])]
+    pub(crate) markdown: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once(&"wallex").chain(arguments))
+    }
+
+    #[test]
+    fn definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_serve() {
+        assert!(parse(&[]).expect("valid").command.is_none());
+        assert!(matches!(parse(&["serve"]).expect("valid").command, Some(Command::Serve)));
+    }
+
+    #[test]
+    fn config_file_may_stand_before_and_behind_the_command() {
+        for arguments in [["--config", "a.toml", "config"], ["config", "--config", "a.toml"]] {
+            let cli = parse(&arguments).expect("valid");
+            assert_eq!(cli.config, Some(PathBuf::from("a.toml")));
+            assert!(matches!(cli.command, Some(Command::Config(_))));
+        }
+    }
+
+    #[test]
+    fn migrations_go_down_one_step_unless_told() {
+        let down = |arguments: &[&str]| match parse(arguments).expect("valid").command {
+            Some(Command::Migrate { action: Migrate::Down { steps, yes } }) => (steps, yes),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(down(&["migrate", "down"]), (1, false));
+        assert_eq!(down(&["migrate", "down", "--steps", "3", "--yes"]), (3, true));
+        assert!(parse(&["migrate", "down", "--steps", "0"]).is_err());
+        assert!(parse(&["migrate"]).is_err());
+    }
+
+    #[test]
+    fn help_names_every_variable_by_its_right_name() {
+        let known: Vec<_> = crate::config::KEYS.iter().map(|key| key.env).collect();
+        let lines = AFTER_LONG_HELP.lines().filter_map(|line| line.strip_prefix("  "));
+        let named: Vec<_> = lines
+            .filter(|line| line.starts_with(char::is_uppercase))
+            .filter_map(|line| line.split([' ', '=']).next())
+            .filter(|name| !name.starts_with("OTEL_") && *name != "WALLEX_CONFIG")
+            .collect();
+        assert!(named.len() > 5);
+        for name in named {
+            assert!(known.contains(&name), "{name}");
+        }
+    }
+}

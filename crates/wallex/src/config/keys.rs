@@ -1,0 +1,356 @@
+//! The table of everything that can be set.
+
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use wallex_database::DatabaseUrl;
+use wallex_domain::Currency;
+use wallex_ports::{MAX_SHARDS, Shards};
+
+use super::key::{Expected, Key, Kind, key};
+use super::LogFormat;
+
+/// An hour: a timeout beyond it is a slip of the pen.
+const TIMEOUT_MS_MAX: u32 = 60 * 60 * 1000;
+
+/// Every setting, in the order of the documentation.
+pub(crate) const KEYS: &[Key] = &[
+    key(
+        SERVER,
+        "WALLEX_LISTEN",
+        "listen",
+        "The address and port that the server listens on. Port 0 takes a free one, which the \
+         start-up message names.",
+        Kind::Text {
+            set: |config, text| {
+                let expected = "must be an IP address and a port, as 127.0.0.1:8080 or [::]:8080";
+                config.listen = text.parse().map_err(|_| expected)?;
+                Ok(())
+            },
+            get: |config| config.listen.to_string(),
+        },
+    ),
+    key(
+        SERVER,
+        "WALLEX_HTTP_WORKERS",
+        "http_workers",
+        "Threads that serve HTTP. Not set: one for each core.",
+        Kind::Whole {
+            min: 1,
+            max: 512,
+            unit: "threads",
+            set: |config, n| config.http_workers = Some(n),
+            get: |config| config.http_workers,
+        },
+    )
+    .example("4"),
+    key(
+        SERVER,
+        "WALLEX_HTTP_CONNECTIONS_MAX",
+        "http_connections_max",
+        "Connections that are open at once, over all threads; further ones wait to be \
+         accepted.",
+        Kind::Whole {
+            min: 1,
+            max: 1_000_000,
+            unit: "connections",
+            set: |config, n| config.server.max_connections = n as usize,
+            get: |config| u32::try_from(config.server.max_connections).ok(),
+        },
+    ),
+    key(
+        SERVER,
+        "WALLEX_COMMAND_TIMEOUT_MS",
+        "command_timeout_ms",
+        "How long a client waits for a command, in milliseconds, before it is told that the \
+         outcome is unknown. Longer than `WALLEX_COMMIT_DEADLINE_MS`, so that the lane's own \
+         answer comes first.",
+        Kind::Whole {
+            min: 1,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.api.command_timeout = ms(n),
+            get: |config| as_ms(config.api.command_timeout),
+        },
+    ),
+    key(
+        SERVER,
+        "WALLEX_DRAIN_DELAY_MS",
+        "drain_delay_ms",
+        "After SIGTERM or Ctrl-C, how long `/readyz` answers 503 before the server stops \
+         accepting connections, in milliseconds: the time a load balancer needs to notice.",
+        Kind::Whole {
+            min: 0,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.drain_delay = ms(n),
+            get: |config| as_ms(config.drain_delay),
+        },
+    ),
+    key(
+        SERVER,
+        "WALLEX_SHUTDOWN_TIMEOUT_MS",
+        "shutdown_timeout_ms",
+        "How long the server waits for requests that it has accepted when it stops, in \
+         milliseconds, rounded up to seconds.",
+        Kind::Whole {
+            min: 0,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.server.shutdown_timeout = whole_seconds(n),
+            get: |config| as_ms(config.server.shutdown_timeout),
+        },
+    ),
+    key(
+        DATABASE,
+        "DATABASE_URL",
+        "database_url",
+        "The database: `sqlite://FILE`, created when missing, or \
+         `postgres://USER:PASSWORD@HOST:PORT/NAME`.",
+        Kind::Text {
+            set: |config, text| {
+                config.database.url = DatabaseUrl::parse(text).map_err(expected)?;
+                Ok(())
+            },
+            // `DatabaseUrl` leaves the password out when it is displayed.
+            get: |config| config.database.url.to_string(),
+        },
+    )
+    .secret(),
+    key(
+        DATABASE,
+        "WALLEX_AUTO_MIGRATE",
+        "auto_migrate",
+        "Whether the server brings the schema up to date when it starts; several servers may \
+         start at once. When off, `/readyz` answers 503 until `wallex migrate up` has run.",
+        Kind::Switch {
+            set: |config, on| config.auto_migrate = on,
+            get: |config| config.auto_migrate,
+        },
+    ),
+    key(
+        DATABASE,
+        "WALLEX_SHARDS",
+        "shards",
+        "The number of shards, fixed when a database is created. Not set: what the database \
+         has, 1 for a new one. Another number than the database's stops the start.",
+        Kind::Whole {
+            min: 1,
+            max: MAX_SHARDS as u32,
+            unit: "shards",
+            set: |config, n| config.shards = u16::try_from(n).ok().and_then(Shards::new),
+            get: |config| config.shards.map(|shards| shards.count().into()),
+        },
+    )
+    .example("1"),
+    key(
+        DATABASE,
+        "WALLEX_DB_WRITE_CONNECTIONS",
+        "db_write_connections",
+        "Connections that write, at most. SQLite always has one.",
+        Kind::Whole {
+            min: 1,
+            max: 1_000,
+            unit: "connections",
+            set: |config, n| config.database.write_connections = n,
+            get: |config| Some(config.database.write_connections),
+        },
+    ),
+    key(
+        DATABASE,
+        "WALLEX_DB_READ_CONNECTIONS",
+        "db_read_connections",
+        "Connections that only read, at most.",
+        Kind::Whole {
+            min: 1,
+            max: 1_000,
+            unit: "connections",
+            set: |config, n| config.database.read_connections = n,
+            get: |config| Some(config.database.read_connections),
+        },
+    ),
+    key(
+        DATABASE,
+        "WALLEX_DB_ACQUIRE_TIMEOUT_MS",
+        "db_acquire_timeout_ms",
+        "How long to wait for a free or new connection, in milliseconds, before the database \
+         counts as not available.",
+        Kind::Whole {
+            min: 1,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.database.acquire_timeout = ms(n),
+            get: |config| as_ms(config.database.acquire_timeout),
+        },
+    ),
+    key(
+        DATABASE,
+        "WALLEX_DB_STATEMENT_TIMEOUT_MS",
+        "db_statement_timeout_ms",
+        "How long one statement may run, in milliseconds, before the database ends it.",
+        Kind::Whole {
+            min: 1,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.database.statement_timeout = ms(n),
+            get: |config| as_ms(config.database.statement_timeout),
+        },
+    ),
+    key(
+        COMMANDS,
+        "WALLEX_DEFAULT_CURRENCY",
+        "default_currency",
+        "The currency of a wallet that is created without one.",
+        Kind::Text {
+            set: |config, text| {
+                let code = Currency::parse(text).map_err(expected)?;
+                config.lane.default_currency = code;
+                Ok(())
+            },
+            get: |config| config.lane.default_currency.to_string(),
+        },
+    ),
+    key(
+        COMMANDS,
+        "WALLEX_REQUIRE_IDEMPOTENCY_KEY",
+        "require_idempotency_key",
+        "Whether a POST without an `Idempotency-Key` is refused with 400.",
+        Kind::Switch {
+            set: |config, on| config.api.require_idempotency_key = on,
+            get: |config| config.api.require_idempotency_key,
+        },
+    ),
+    key(
+        COMMANDS,
+        "IDEMPOTENCY_TTL_HOURS",
+        "idempotency_ttl_hours",
+        "How long an idempotency key is remembered, in hours.",
+        Kind::Whole {
+            min: 1,
+            max: 24 * 366 * 10,
+            unit: "hours",
+            set: |config, n| config.lane.idempotency_ttl = Duration::from_secs(u64::from(n) * 3600),
+            get: |config| u32::try_from(config.lane.idempotency_ttl.as_secs() / 3600).ok(),
+        },
+    ),
+    key(
+        LANE,
+        "WALLEX_LANE_QUEUE_LEN_MAX",
+        "lane_queue_len_max",
+        "Commands that may wait; one more is answered 503 with `Retry-After` at once.",
+        Kind::Whole {
+            min: 1,
+            max: 10_000_000,
+            unit: "commands",
+            set: |config, n| config.lane.queue_len_max = n as usize,
+            get: |config| u32::try_from(config.lane.queue_len_max).ok(),
+        },
+    ),
+    key(
+        LANE,
+        "WALLEX_LANE_BATCH_UNITS_MAX",
+        "lane_batch_units_max",
+        "Commands that one transaction commits, at most.",
+        Kind::Whole {
+            min: 1,
+            max: 10_000,
+            unit: "commands",
+            set: |config, n| config.lane.batch_units_max = n as usize,
+            get: |config| u32::try_from(config.lane.batch_units_max).ok(),
+        },
+    ),
+    key(
+        LANE,
+        "WALLEX_LANE_CACHED_WALLETS_MAX",
+        "lane_cached_wallets_max",
+        "Wallet states kept in memory, at most; a few hundred bytes each.",
+        Kind::Whole {
+            min: 1,
+            max: 100_000_000,
+            unit: "wallets",
+            set: |config, n| config.lane.cached_wallets_max = n as usize,
+            get: |config| u32::try_from(config.lane.cached_wallets_max).ok(),
+        },
+    ),
+    key(
+        LANE,
+        "WALLEX_COMMIT_DEADLINE_MS",
+        "commit_deadline_ms",
+        "How long one transaction may take, in milliseconds, before its commands are \
+         answered as `outcome-unknown`.",
+        Kind::Whole {
+            min: 1,
+            max: TIMEOUT_MS_MAX,
+            unit: "milliseconds",
+            set: |config, n| config.lane.commit_deadline = ms(n),
+            get: |config| as_ms(config.lane.commit_deadline),
+        },
+    ),
+    key(
+        LOGS,
+        "WALLEX_LOG",
+        "log",
+        "What is logged to stderr: a level (`error`, `warn`, `info`, `debug`, `trace`, \
+         `off`), or directives such as `info,wallex_application=debug`.",
+        Kind::Text {
+            set: |config, text| {
+                EnvFilter::builder().parse(text).map_err(
+                    |_| "must be a level, as info, or directives, as info,wallex_application=debug",
+                )?;
+                text.clone_into(&mut config.log_filter);
+                Ok(())
+            },
+            get: |config| config.log_filter.clone(),
+        },
+    ),
+    key(
+        LOGS,
+        "WALLEX_LOG_FORMAT",
+        "log_format",
+        "`pretty`, `json`, or `auto`: pretty on a terminal, JSON otherwise.",
+        Kind::Text {
+            set: |config, text| {
+                config.log_format = log_format(text).ok_or("must be auto, pretty or json")?;
+                Ok(())
+            },
+            get: |config| log_format_name(config.log_format).to_owned(),
+        },
+    ),
+];
+
+const SERVER: &str = "Server";
+const DATABASE: &str = "Database";
+const COMMANDS: &str = "Commands";
+const LANE: &str = "Command lane";
+const LOGS: &str = "Logs";
+
+fn expected(error: impl std::error::Error) -> Expected {
+    error.to_string().into()
+}
+
+fn ms(n: u32) -> Duration {
+    Duration::from_millis(n.into())
+}
+
+/// Whole seconds are what actix counts in; less than asked for would cut requests off.
+fn whole_seconds(n: u32) -> Duration {
+    Duration::from_secs(n.div_ceil(1000).into())
+}
+
+fn as_ms(duration: Duration) -> Option<u32> {
+    u32::try_from(duration.as_millis()).ok()
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    [LogFormat::Auto, LogFormat::Pretty, LogFormat::Json]
+        .into_iter()
+        .find(|format| log_format_name(*format) == text)
+}
+
+fn log_format_name(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Pretty => "pretty",
+        LogFormat::Json => "json",
+    }
+}

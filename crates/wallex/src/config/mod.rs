@@ -1,0 +1,76 @@
+//! The configuration: one typed struct, filled from defaults, then a TOML file, then the
+//! environment. What there is to set stands once, in [`KEYS`]; reading, `wallex config`, the
+//! documentation and the example file all come from that table.
+
+mod docs;
+mod key;
+mod keys;
+mod report;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use wallex_application::LaneSettings;
+use wallex_database::{ConnectOptions, DatabaseUrl};
+use wallex_http_actix::{ApiSettings, ServerSettings};
+use wallex_ports::Shards;
+
+pub(crate) use docs::{example_file, markdown};
+pub(crate) use keys::KEYS;
+pub(crate) use report::{json, table};
+pub(crate) use source::{Loaded, from_process};
+
+/// Everything that can be set, parsed.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    /// `None`: one for each core.
+    pub(crate) http_workers: Option<u32>,
+    pub(crate) server: ServerSettings,
+    pub(crate) drain_delay: Duration,
+
+    pub(crate) database: ConnectOptions,
+    pub(crate) auto_migrate: bool,
+    /// `None`: what the database has, one for a new one.
+    pub(crate) shards: Option<Shards>,
+
+    pub(crate) api: ApiSettings,
+    pub(crate) lane: LaneSettings,
+
+    pub(crate) log_filter: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            http_workers: None,
+            server: ServerSettings::default(),
+            drain_delay: Duration::ZERO,
+            database: ConnectOptions::new(
+                DatabaseUrl::parse("sqlite://wallex.db").expect("invariant: a valid URL"),
+            ),
+            auto_migrate: true,
+            shards: None,
+            api: ApiSettings::default(),
+            lane: LaneSettings::default(),
+            log_filter: "info".to_owned(),
+            log_format: LogFormat::Auto,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every metric, with what it means; those of the API are explained there.
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
+
+/// Given name: how long a creation takes.
+pub(super) const CREATE_DURATION: &str = "wallet_create_duration_ms";
+/// Given name: how many events the slowest projector is behind.
+pub(super) const OUTBOX_LAG_EVENTS: &str = "outbox_lag_events";
+/// The age of the same.
+pub(super) const OUTBOX_LAG_AGE: &str = "outbox_lag_age_seconds";
+/// Given name: what projectors failed at.
+const PROJECTOR_ERRORS: &str = "projector_error_rate";
+/// Given name: the share of keyed commands that were replayed.
+pub(super) const CACHE_HIT_RATE: &str = "idempotency_cache_hit_rate";
+/// What the hit rate is computed from.
+pub(super) const CACHE_LOOKUPS: &str = "wallex_idempotency_lookups_total";
+/// What upkeep deletes.
+pub(crate) const IDEMPOTENCY_SWEPT: &str = "wallex_idempotency_swept_total";
+
+const PROJECTORS: [&str; 2] = ["read_model", "ledger"];
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+const METRICS: &[(Kind, &str, &str)] = &[
+    (
+        Kind::Gauge,
+        OUTBOX_LAG_EVENTS,
+        "Events that the slowest projector has not applied yet; NaN when unknown.",
+    ),
+    (
+        Kind::Gauge,
+        OUTBOX_LAG_AGE,
+        "Age of the oldest event that the slowest projector has not applied yet; NaN when unknown.",
+    ),
+    (Kind::Counter, PROJECTOR_ERRORS, "Batches that a projector failed at, by projector."),
+    (
+        Kind::Gauge,
+        CACHE_HIT_RATE,
+        "Share of the commands with an idempotency key that were replayed, since the start.",
+    ),
+    (
+        Kind::Counter,
+        CACHE_LOOKUPS,
+        "Commands with an idempotency key, by whether an answer was stored (hit) or not (miss).",
+    ),
+    (Kind::Counter, IDEMPOTENCY_SWEPT, "Expired idempotency records that were deleted."),
+    (Kind::Counter, "wallex_commands_total", "Commands that were answered, by kind and outcome."),
+    (
+        Kind::Gauge,
+        "wallex_lane_queue_depth",
+        "Commands that were still waiting when the last batch was taken.",
+    ),
+    (Kind::Histogram, "wallex_lane_batch_units", "Commands in one batch of the lane."),
+    (Kind::Histogram, "wallex_lane_wait_seconds", "Time of a command in the lane's queue."),
+    (
+        Kind::Histogram,
+        "wallex_lane_commit_duration_seconds",
+        "Time of one transaction, from the first statement to the answer to COMMIT.",
+    ),
+    (
+        Kind::Counter,
+        "wallex_lane_conflicts_total",
+        "Commands decided again because another process had changed their wallet.",
+    ),
+    (
+        Kind::Counter,
+        "wallex_lane_retries_total",
+        "Transactions tried again because the database asked for it.",
+    ),
+];
+
+/// What `name` means.
+pub(super) fn meaning(name: &str) -> &'static str {
+    METRICS.iter().find(|(_, known, _)| *known == name).map_or("", |(_, _, meaning)| meaning)
+}
+
+/// Tells the recorder what everything means, and lets what must never be missing begin at zero.
+pub(super) fn describe() {
+    wallex_http_actix::describe_metrics();
+    for (kind, name, meaning) in METRICS {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *meaning),
+            Kind::Gauge => describe_gauge!(*name, *meaning),
+            Kind::Histogram => describe_histogram!(*name, *meaning),
+        }
+    }
+    // A histogram exists once it is named, a counter once it is counted.
+    let _ = histogram!(CREATE_DURATION);
+    for projector in PROJECTORS {
+        counter!(PROJECTOR_ERRORS, "projector" => projector).increment(0);
+    }
+    for result in ["hit", "miss"] {
+        counter!(CACHE_LOOKUPS, "result" => result).increment(0);
+    }
+    counter!(IDEMPOTENCY_SWEPT).increment(0);
+}

@@ -1,0 +1,173 @@
+//! `/metrics`: the recorder behind the `metrics` facade, what every metric means, and what is asked
+//! of the database at each scrape.
+
+mod catalogue;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use metrics::gauge;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use wallex_database::Database;
+use wallex_http_actix::MetricsSource;
+use wallex_outbox::Lag;
+
+pub(crate) use catalogue::IDEMPOTENCY_SWEPT;
+use catalogue::{
+    CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, OUTBOX_LAG_AGE, OUTBOX_LAG_EVENTS,
+};
+
+/// How long a scrape waits for the database.
+const LAG_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Upper bounds in milliseconds: fine where a creation should be, up to where it is an incident.
+const CREATE_BUCKETS_MS: &[f64] = &[
+    1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0, 60.0, 75.0, 85.0,
+    100.0, 120.0, 150.0, 200.0, 300.0, 400.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0,
+];
+/// Upper bounds in seconds: from one statement to a deadline.
+const SECONDS_BUCKETS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Upper bounds of a count of commands in one go.
+const COUNT_BUCKETS: &[f64] =
+    &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
+
+/// The process's metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Installs the recorder for the whole process.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub(crate) fn install() -> anyhow::Result<Self> {
+        let recorder = builder().context("metrics can't be set up")?.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).context("metrics can't be set up")?;
+        catalogue::describe();
+        Ok(Self { handle })
+    }
+
+    /// Empties the buffers of the histograms, which otherwise grow until the next scrape.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// What `/metrics` shows: the process's own figures and the lag of `db`. Must be called on the
+    /// runtime that the database was opened on.
+    pub(crate) fn source(&self, db: Arc<Database>) -> Arc<dyn MetricsSource> {
+        Arc::new(Source { metrics: self.clone(), db, runtime: Handle::current() })
+    }
+}
+
+fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets(COUNT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(CREATE_DURATION.to_owned()), CREATE_BUCKETS_MS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)
+}
+
+struct Source {
+    metrics: Metrics,
+    db: Arc<Database>,
+    /// Where the database is asked. A web worker that is scraped has a runtime of its own, and a
+    /// connection that was opened there would die with it.
+    runtime: Handle,
+}
+
+impl Source {
+    /// The lag, when the database tells in time.
+    async fn lag(&self) -> Option<Lag> {
+        let db = Arc::clone(&self.db);
+        let lag = async move { wallex_outbox::lag(&db).await };
+        let lag = self.runtime.spawn(timeout(LAG_TIMEOUT, lag)).await;
+        lag.ok()?.ok()?.ok()
+    }
+}
+
+#[async_trait]
+impl MetricsSource for Source {
+    async fn render(&self) -> String {
+        // Not a number says "unknown"; the last figure would be taken for the present one.
+        let unknown = (f64::NAN, f64::NAN);
+        let (events, age_seconds) = self.lag().await.map_or(unknown, |lag| {
+            (lag.events as f64, Duration::from_millis(lag.age_ms).as_secs_f64())
+        });
+        gauge!(OUTBOX_LAG_EVENTS).set(events);
+        gauge!(OUTBOX_LAG_AGE).set(age_seconds);
+        with_hit_rate(self.metrics.handle.render())
+    }
+}
+
+/// Adds the share of keyed commands that were answered from a stored record. Taken from the counters
+/// in the same text, so that the three agree.
+fn with_hit_rate(mut text: String) -> String {
+    let count = |result: &str| {
+        let sample = format!("{CACHE_LOOKUPS}{{result=\"{result}\"}} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&sample));
+        value.and_then(|value| value.parse::<f64>().ok()).unwrap_or_default()
+    };
+    let (hits, misses) = (count("hit"), count("miss"));
+    let rate = if hits + misses > 0.0 { hits / (hits + misses) } else { 0.0 };
+    let help = catalogue::meaning(CACHE_HIT_RATE);
+    text.push_str(&format!(
+        "# HELP {CACHE_HIT_RATE} {help}\n# TYPE {CACHE_HIT_RATE} gauge\n{CACHE_HIT_RATE} {rate}\n"
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a process shows that has done `work`.
+    fn rendered(work: impl FnOnce()) -> String {
+        let recorder = builder().expect("valid").build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            catalogue::describe();
+            work();
+        });
+        with_hit_rate(recorder.handle().render())
+    }
+
+    #[test]
+    fn given_names_are_there_from_the_first_scrape() {
+        let text = rendered(|| gauge!(OUTBOX_LAG_EVENTS).set(0.0));
+        for sample in [
+            "wallet_create_duration_ms_bucket{le=\"35\"} 0",
+            "wallet_create_duration_ms_count 0",
+            "outbox_lag_events 0",
+            "projector_error_rate{projector=\"read_model\"} 0",
+            "projector_error_rate{projector=\"ledger\"} 0",
+            "idempotency_cache_hit_rate 0",
+        ] {
+            assert!(text.lines().any(|line| line == sample), "{sample} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_metric_is_explained() {
+        let text = rendered(|| {});
+        for line in text.lines() {
+            let Some(metric) = line.strip_prefix("# TYPE ") else { continue };
+            let name = metric.split(' ').next().expect("a name");
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn hit_rate_is_hits_among_all_lookups() {
+        let text = rendered(|| {
+            metrics::counter!(CACHE_LOOKUPS, "result" => "hit").increment(1);
+            metrics::counter!(CACHE_LOOKUPS, "result" => "miss").increment(3);
+        });
+        assert!(text.ends_with("idempotency_cache_hit_rate 0.25\n"), "{text}");
+    }
+}

@@ -1,0 +1,178 @@
+//! `wallex serve`: the rooms put together, run, and taken apart again in the right order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+use wallex_application::{CommandLane, LanePorts, LaneTask};
+use wallex_database::Database;
+use wallex_http_actix::{ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
+use wallex_idempotency::SqlIdempotencyRecords;
+use wallex_migrations::{MigrateError, SchemaReadiness};
+use wallex_ports::{NotReady, Readiness};
+use wallex_postgres_eventstore::EventStore;
+use wallex_unit_of_work::SqlCommitter;
+
+use crate::adapters::{SystemClock, UuidV7Ids};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::signals::Stop;
+use crate::startup;
+use crate::upkeep::Upkeep;
+
+/// Connections that may wait to be accepted. The kernel takes less where its own limit is lower.
+const BACKLOG: u32 = 4_096;
+
+/// Serves until the process is asked to stop, and stops in order.
+///
+/// # Errors
+/// When it can't start, or can't finish what was accepted in time.
+pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
+    let mut stop = Stop::on_signals().context("signals can't be received")?;
+    let metrics = Metrics::install()?;
+    // The port comes first: a second server on one machine should not get as far as the database.
+    let listener = listen(config.listen)?;
+    let db = tokio::select! {
+        opened = open(&config) => opened?,
+        // Nothing was accepted yet; a migration under way is rolled back.
+        () = stop.asked() => return Ok(()),
+    };
+    let running = Running::start(&config, listener, Arc::clone(&db), &metrics, stop.clone())?;
+    announce(pretty, running.listen, &db.describe());
+    running.until(stop, &config).await
+}
+
+async fn open(config: &Config) -> anyhow::Result<Arc<Database>> {
+    let db = Arc::new(crate::connect(config).await?);
+    if config.auto_migrate {
+        let applied = wallex_migrations::up(&db, config.shards).await?;
+        if !applied.is_empty() {
+            tracing::info!(steps = applied.join(", "), "the database was migrated");
+        }
+        return Ok(db);
+    }
+    match SchemaReadiness::new(Arc::clone(&db), config.shards).check().await {
+        Ok(()) => {}
+        // What the database says of itself contradicts the configuration: waiting won't help.
+        Err(NotReady::Unreachable(error)) if error.is::<MigrateError>() => {
+            return Err(anyhow::Error::from_boxed(error));
+        }
+        Err(error) => tracing::warn!("not ready: {error}"),
+    }
+    Ok(db)
+}
+
+/// A listener with room for many who wait, which the standard library's has not.
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restarted server must not wait for the connections of its predecessor to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    listener().with_context(|| format!("can't listen on {address} (WALLEX_LISTEN)"))
+}
+
+fn announce(pretty: bool, listen: SocketAddr, database: &str) {
+    if pretty {
+        eprint!("{}", startup::banner(listen, database));
+    } else {
+        tracing::info!(
+            listen = startup::url(listen),
+            database,
+            r#try = startup::example(listen),
+            version = env!("CARGO_PKG_VERSION"),
+            "Wallex listens"
+        );
+    }
+}
+
+/// A server that stands.
+struct Running {
+    listen: SocketAddr,
+    db: Arc<Database>,
+    lane: LaneTask,
+    lifecycle: Lifecycle,
+    server: actix_web::dev::Server,
+    upkeep: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    fn start(
+        config: &Config,
+        listener: TcpListener,
+        db: Arc<Database>,
+        metrics: &Metrics,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        let listen = listener.local_addr().context("the listener has no address")?;
+        let events = Arc::new(EventStore::new(Arc::clone(&db)));
+        let readiness: Arc<dyn Readiness> =
+            Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
+        let ports = LanePorts {
+            committer: Arc::new(SqlCommitter::new(Arc::clone(&db))),
+            wallets: events.clone(),
+            idempotency: Arc::new(SqlIdempotencyRecords::new(Arc::clone(&db))),
+            answers: Arc::new(JsonAnswers),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(UuidV7Ids),
+        };
+        let (commands, lane) = CommandLane::spawn(ports, config.lane.clone());
+        let lifecycle = Lifecycle::new();
+        let state = ApiState {
+            lane: commands,
+            wallets: events.clone(),
+            events,
+            readiness: Arc::clone(&readiness),
+            metrics: metrics.source(Arc::clone(&db)),
+            ids: Arc::new(UuidV7Ids),
+            lifecycle: lifecycle.clone(),
+            settings: config.api.clone(),
+        };
+        let server = server(listener, state, &server_settings(config))
+            .context("the HTTP server can't be started")?;
+        let upkeep = Upkeep { db: Arc::clone(&db), readiness, metrics: metrics.clone(), stop };
+        let upkeep = tokio::spawn(upkeep.run());
+        Ok(Self { listen, db, lane, lifecycle, server, upkeep })
+    }
+
+    /// Serves until `stop`; then: not ready, no new connections, finish what was accepted, close.
+    async fn until(self, mut stop: Stop, config: &Config) -> anyhow::Result<()> {
+        let handle = self.server.handle();
+        let mut server = tokio::spawn(self.server);
+        tokio::select! {
+            () = stop.asked() => {}
+            ended = &mut server => {
+                ended.context("the HTTP server failed")?.context("the HTTP server failed")?;
+                bail!("the HTTP server ended by itself");
+            }
+        }
+        self.lifecycle.start_draining();
+        tokio::time::sleep(config.drain_delay).await;
+        handle.stop(true).await;
+        server.await.context("the HTTP server failed")?.context("the HTTP server failed")?;
+        // No handler waits any more; what the lane still holds was left behind by its client.
+        let finished = timeout(config.server.shutdown_timeout, self.lane.shutdown()).await;
+        self.upkeep.await.context("upkeep failed")?;
+        if finished.is_err() {
+            bail!(
+                "commands were still waiting for the database after WALLEX_SHUTDOWN_TIMEOUT_MS; \
+                 their idempotency keys tell what became of them"
+            );
+        }
+        self.db.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn server_settings(config: &Config) -> ServerSettings {
+    let mut settings = config.server.clone();
+    if let Some(workers) = config.http_workers {
+        settings.workers = workers as usize;
+    }
+    settings
+}
