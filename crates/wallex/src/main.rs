@@ -44,6 +44,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
+    // Every TLS client of the process uses this one; the exporter's is made before the runtime, and
+    // would panic without it.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("invariant: nobody else installs one");
     match cli.command.as_ref().unwrap_or(&Command::Serve) {
         Command::Openapi => print(&pretty_json(&wallex_http_actix::openapi())?),
         Command::Config(arguments) => print_config(cli, arguments),
@@ -86,10 +91,6 @@ fn block_on<T, F: Future<Output = anyhow::Result<T>>>(
     telemetry: Telemetry,
     work: impl FnOnce(bool) -> F,
 ) -> anyhow::Result<T> {
-    // Every TLS client of the process uses this one; without it the first would panic.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .expect("invariant: nobody else installs one");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -7,8 +7,8 @@ use wallex_database::DatabaseUrl;
 use wallex_domain::Currency;
 use wallex_ports::{MAX_SHARDS, Shards};
 
-use super::key::{Expected, Key, Kind, key};
 use super::LogFormat;
+use super::key::{Expected, Key, Kind, key};
 
 /// An hour: a timeout beyond it is a slip of the pen.
 const TIMEOUT_MS_MAX: u32 = 60 * 60 * 1000;
