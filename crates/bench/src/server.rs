@@ -1,0 +1,57 @@
+//! The release binary: built, started on a database, and stopped again.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use wallex_testkit::{Server, ServerBuilder};
+
+/// Names another binary to be measured, which is then not built: see `wallex_binary`.
+const BINARY_VARIABLE: &str = "WALLEX_TEST_BINARY";
+/// What a server in production logs at least. The one line of `serve` says where it listens.
+const LOG: &str = "warn,wallex::serve=info";
+
+/// Builds the binary beside this program, where the testkit looks for it.
+pub(crate) fn build() -> Result<()> {
+    if std::env::var_os(BINARY_VARIABLE).is_some() {
+        return Ok(());
+    }
+    let this = std::env::current_exe().context("this program's path")?;
+    let profile = this.parent().context("this program's folder")?;
+    ensure!(
+        profile.file_name().is_some_and(|name| name == "release"),
+        "only a release build says something: cargo run --release -p wallex-bench"
+    );
+    let target = profile.parent().context("the target folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--package", "wallex", "--target-dir"])
+        .arg(target)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .status()
+        .context("cargo can't be started")?;
+    ensure!(status.success(), "the wallex binary could not be built");
+    Ok(())
+}
+
+/// Starts a server on the database at `url`, and waits until it is ready.
+pub(crate) async fn start(url: &str) -> Server {
+    ServerBuilder::new(&[]).env("DATABASE_URL", url).env("WALLEX_LOG", LOG).start().await
+}
+
+/// Stops it as an operator does; that it fails to stop well is an error.
+pub(crate) async fn stop(mut server: Server) -> Result<()> {
+    server.terminate();
+    let status = server.wait().await;
+    ensure!(status.success(), "the server ended with {status}:\n{}", server.logs());
+    Ok(())
+}
+
+/// Makes the server's tables in the database at `url`.
+pub(crate) async fn migrate(url: &str) -> Result<()> {
+    let builder = ServerBuilder::new(&["migrate", "up"]).env("DATABASE_URL", url);
+    let mut migration = builder.env("WALLEX_LOG", "warn").spawn();
+    let status = migration.wait().await;
+    ensure!(status.success(), "the tables can't be made ({status}):\n{}", migration.logs());
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! A look into the tables, to hold what was acknowledged against what was written.
+
+use anyhow::{Context, Result, ensure};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+
+/// What a create writes one row into.
+pub(crate) const TABLES: [&str; 4] = ["events", "outbox", "wallet_streams", "idempotency_keys"];
+/// How far the baseline's rows may be from the server's in size: more, and it is no comparison.
+const ROW_BYTES_DIFFERENCE_MAX: f64 = 0.05;
+
+pub(crate) struct Tables {
+    connection: DatabaseConnection,
+}
+
+impl Tables {
+    pub(crate) async fn open(url: &str) -> Result<Self> {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let connection = Database::connect(options).await.context("the database can't be read")?;
+        Ok(Self { connection })
+    }
+
+    pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
+        let executed = self.connection.execute_unprepared(sql).await;
+        executed.map(drop).with_context(|| sql.to_owned())
+    }
+
+    /// The text that `sql` selects.
+    pub(crate) async fn text(&self, sql: &str) -> Result<String> {
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        let row = self.connection.query_one_raw(statement).await.with_context(|| sql.to_owned())?;
+        row.with_context(|| format!("no row: {sql}"))?.try_get_by_index(0).context("no text")
+    }
+
+    /// Fails unless each table has a row for each of the `acknowledged` creates, and no other.
+    pub(crate) async fn check(&self, acknowledged: u64) -> Result<()> {
+        for table in TABLES {
+            let count = format!("SELECT CAST(count(*) AS text) FROM {table}");
+            let rows: u64 = self.text(&count).await?.parse().context("a count")?;
+            ensure!(
+                rows == acknowledged,
+                "{acknowledged} creates were acknowledged, and {table} has {rows} rows"
+            );
+        }
+        Ok(())
+    }
+
+    /// Bytes of the rows of a create; PostgreSQL only.
+    async fn row_bytes(&self) -> Result<f64> {
+        let sizes = TABLES.map(|table| format!("(SELECT avg(pg_column_size(t)) FROM {table} t)"));
+        let sql = format!("SELECT CAST({} AS text)", sizes.join(" + "));
+        self.text(&sql).await?.parse().context("a size")
+    }
+
+    /// Fails unless both write rows of about the same size.
+    pub(crate) async fn compare_row_bytes(&self, baseline: &Self) -> Result<()> {
+        let (ours, theirs) = (self.row_bytes().await?, baseline.row_bytes().await?);
+        ensure!(
+            (ours / theirs - 1.0).abs() <= ROW_BYTES_DIFFERENCE_MAX,
+            "a create writes rows of {ours:.0} bytes and the baseline rows of {theirs:.0}: it \
+             must write the same rows"
+        );
+        Ok(())
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        self.connection.close().await.context("the connection can't be closed")
+    }
+}
