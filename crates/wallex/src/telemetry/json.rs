@@ -11,7 +11,8 @@ use opentelemetry::trace::TraceContextExt;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
@@ -57,7 +58,12 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mut line = Line::begin(event, fields.take("message"));
+        // What comes from the `log` crate hides where it comes from in fields of its own.
+        let normalized = event.normalized_metadata();
+        let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        // OpenTelemetry's own events have a name where others have a message.
+        let message = fields.take("message").unwrap_or_else(|| event.metadata().name().into());
+        let mut line = Line::begin(metadata, &message);
         line.fields(&fields);
         for span in context.event_scope(event).into_iter().flatten() {
             line.field("span", &span.name().into());
@@ -83,15 +89,15 @@ struct Line {
 }
 
 impl Line {
-    fn begin(event: &Event<'_>, message: Option<Value>) -> Self {
+    fn begin(metadata: &Metadata<'_>, message: &Value) -> Self {
         let mut timestamp = String::new();
         // Writing into a `String` can't fail.
         let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
         let mut line = Self { text: "{".to_owned(), names: Vec::with_capacity(32) };
         line.field("timestamp", &timestamp.into());
-        line.field("level", &event.metadata().level().as_str().into());
-        line.field("message", &message.unwrap_or_default());
-        line.field("target", &event.metadata().target().into());
+        line.field("level", &metadata.level().as_str().into());
+        line.field("message", message);
+        line.field("target", &metadata.target().into());
         line
     }
 
@@ -121,8 +127,8 @@ struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        // Said to the exporter of traces, not to a reader.
-        if field.name().starts_with("otel.") {
+        // Said to the exporter of traces and to the bridge from `log`, not to a reader.
+        if ["otel.", "log."].iter().any(|prefix| field.name().starts_with(prefix)) {
             return;
         }
         match self.0.iter_mut().find(|(name, _)| *name == field.name()) {

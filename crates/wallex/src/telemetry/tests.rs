@@ -104,6 +104,12 @@ fn errors_are_logged_with_their_causes() {
 }
 
 #[test]
+fn event_without_a_message_is_known_by_its_name() {
+    let sink = logged("info", || tracing::info!(name: "Exporter.Failed", tries = 3));
+    assert_eq!(sink.lines()[0]["message"], "Exporter.Failed");
+}
+
+#[test]
 fn lines_of_a_sampled_span_carry_its_trace() {
     let provider = SdkTracerProvider::builder().build();
     let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
