@@ -4,6 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 # A private PostgreSQL for one command, or the server of WALLEX_TEST_POSTGRES_URL.
 with_postgres := target / "debug/with-postgres"
+venv := target / "schemathesis"
 
 [private]
 default:
@@ -20,7 +21,7 @@ test: _nextest
     # What a stage may take, in minutes, on 2 cores with nothing built yet. Their sum and that of
     # .ci/run's own tools stay under 45.
     declare -A budget=(
-        [format]=1 [lints]=9 [build]=11 [docs]=3 [doc-tests]=3 [dependencies]=1 [tests]=6
+        [format]=1 [lints]=8 [build]=10 [docs]=2 [doc-tests]=2 [dependencies]=1 [fuzz]=3 [tests]=6
     )
     declare -a took=() wrong=()
 
@@ -53,6 +54,8 @@ test: _nextest
     stage docs env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     stage doc-tests cargo test --workspace --doc
     stage dependencies just _dependencies
+    # .ci/run asks for it where schemathesis could be installed.
+    [[ -z ${WALLEX_TEST_FUZZ:-} ]] || stage fuzz just _fuzz
     stage tests all_tests
 
     printf '\n== what each stage took\n'
@@ -86,11 +89,17 @@ postgres +COMMAND:
     cargo build -p wallex-testkit --bin with-postgres
     {{quote(with_postgres)}} -- {{COMMAND}}
 
-# Fuzz the API along its OpenAPI description, on both databases (schemathesis, from PyPI).
-schemathesis:
-    cargo build -p wallex
-    cargo build -p wallex-testkit --bin with-postgres
-    {{quote(with_postgres)}} -- tests/schemathesis.sh {{quote(target)}}
+# Run a command with a real server under $WALLEX_URL, on a fresh `sqlite` or `postgres` database.
+server DATABASE +COMMAND:
+    cargo build --workspace --bins
+    {{quote(target / "debug/with-server")}} {{quote(DATABASE)}} -- {{COMMAND}}
+
+# Fuzz the API along its OpenAPI description, on both databases (needs Python and PyPI).
+schemathesis *ARGS: _schemathesis
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --workspace --bins
+    just _fuzz {{ARGS}}
 
 # Compare with plain SQL on the same machine.
 bench *ARGS:
@@ -116,3 +125,26 @@ _dependencies:
         echo "cargo-deny is not installed (cargo install cargo-deny --locked):"
         echo "licences, bans and sources of the dependencies were NOT checked"
     fi
+
+[private]
+_schemathesis:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -x {{quote(venv)}}/bin/schemathesis ]] && exit
+    python3 -m venv {{quote(venv)}}
+    {{quote(venv)}}/bin/pip install --quiet 'schemathesis==4.32.5'
+
+[private]
+_fuzz *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    here=$PWD/tests/schemathesis
+    export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
+    # What it notes down goes there.
+    cd {{quote(venv)}}
+    for database in sqlite postgres; do
+        printf '\n== on %s\n' "$database"
+        {{quote(target / "debug/with-server")}} "$database" -- \
+            sh -c 'exec "$@" "$WALLEX_URL/openapi.json"' sh \
+            bin/schemathesis --config-file "$here/schemathesis.toml" run {{ARGS}}
+    done

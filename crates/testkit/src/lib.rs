@@ -20,6 +20,7 @@
 
 mod both;
 mod client;
+mod foreground;
 mod inspect;
 mod postgres;
 mod server;
@@ -28,6 +29,7 @@ mod wait;
 
 pub use both::block_on;
 pub use client::{Answer, Client, Request};
+pub use foreground::run_in_foreground;
 pub use inspect::{AuditedWallet, Counts, Inspector};
 pub use postgres::{PostgresOptions, PrivatePostgres};
 pub use server::{Server, ServerBuilder, wallex_binary};

@@ -1,0 +1,37 @@
+//! `with-server sqlite|postgres [--] COMMAND [ARG…]`: runs a command that finds the real Wallex
+//! server under `WALLEX_URL`, on a fresh database that is gone when the command ends. Exits as the
+//! command does.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use wallex_testkit::{Server, TempDatabase, run_in_foreground};
+
+const URL_VARIABLE: &str = "WALLEX_URL";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("with-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<u8> {
+    let mut words = std::env::args().skip(1).peekable();
+    let backend = words.next();
+    words.next_if(|word| word == "--");
+    let (Some(backend), Some(program)) = (backend, words.next()) else {
+        bail!("usage: with-server sqlite|postgres [--] COMMAND [ARG…]");
+    };
+    let database = match &*backend {
+        "sqlite" => TempDatabase::sqlite(),
+        "postgres" => TempDatabase::postgres().await,
+        other => bail!("{other} is neither sqlite nor postgres"),
+    };
+    let server = Server::start(&database).await;
+    run_in_foreground(&program, words, &[(URL_VARIABLE, server.client().base())]).await
+}
