@@ -4,8 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::time::timeout;
 
 use crate::connect::ConnectError;
 use crate::{ConnectOptions, url::SecretUrl};
@@ -18,7 +19,7 @@ const RESTED: Duration = Duration::from_millis(500);
 const LOCK_TIMEOUT_MS: &str = "2000";
 
 /// What each connection is told once, so that no transaction pays a round trip for it.
-fn session(options: &ConnectOptions) -> [(&'static str, String); 9] {
+fn session(options: &ConnectOptions) -> [(&'static str, String); 10] {
     let timeout_ms = options.statement_timeout.as_millis().to_string();
     [
         ("application_name", "wallex".to_owned()),
@@ -34,6 +35,8 @@ fn session(options: &ConnectOptions) -> [(&'static str, String); 9] {
         ("enable_seqscan", "off".to_owned()),
         ("enable_hashjoin", "off".to_owned()),
         ("enable_mergejoin", "off".to_owned()),
+        // What is off counts as immensely dear, and compiling would look worth its while.
+        ("jit", "off".to_owned()),
     ]
 }
 
@@ -46,6 +49,20 @@ pub(crate) async fn connect(
         .map_err(|error| ConnectError::Url(error.into()))?
         .options(session(options))
         .disable_statement_logging();
+    // A pool tries again until its time is up, and then knows only that; one connection tells why.
+    let first = timeout(options.acquire_timeout, PgConnection::connect_with(&connect));
+    let mut first = first
+        .await
+        .map_err(|elapsed| ConnectError::Unreachable(elapsed.into()))?
+        .map_err(unreachable)?;
+    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
+        .fetch_one(&mut first)
+        .await
+        .map_err(unreachable)?;
+    first.close().await.map_err(unreachable)?;
+    if version < MIN_SERVER_VERSION {
+        return Err(ConnectError::TooOld { found: version / 10_000 });
+    }
     let pool = async |connections: u32| -> Result<PgPool, ConnectError> {
         PgPoolOptions::new()
             .max_connections(connections)
@@ -63,22 +80,18 @@ pub(crate) async fn connect(
             })
             .connect_with(connect.clone())
             .await
-            .map_err(|error| ConnectError::Unreachable(error.into()))
+            .map_err(unreachable)
     };
     let write = pool(options.write_connections).await?;
     let read = pool(options.read_connections).await?;
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
-        .fetch_one(&read)
-        .await
-        .map_err(|error| ConnectError::Unreachable(error.into()))?;
-    if version < MIN_SERVER_VERSION {
-        return Err(ConnectError::TooOld { found: version / 10_000 });
-    }
-    write.execute("SELECT 1").await.map_err(|error| ConnectError::Unreachable(error.into()))?;
     Ok((
         SqlxPostgresConnector::from_sqlx_postgres_pool(write),
         SqlxPostgresConnector::from_sqlx_postgres_pool(read),
     ))
+}
+
+fn unreachable(error: sqlx::Error) -> ConnectError {
+    ConnectError::Unreachable(error.into())
 }
 
 /// PostgreSQL 13, the oldest that is still found in production.
