@@ -9,9 +9,9 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use wallex_ports::CorrelationId;
 
-use crate::errors::Errors;
+use crate::errors::{Errors, FieldError};
 use crate::headers::{self, X_CORRELATION_ID};
-use crate::problem::{FieldError, Problem};
+use crate::problem::Problem;
 use crate::state::Api;
 
 /// What a request is followed by.

@@ -26,7 +26,7 @@ pub(crate) struct CreateWalletBody {
     wallet_id: Option<WalletId>,
     #[schema(schema_with = schema::owner_id)]
     owner_id: OwnerId,
-    #[schema(schema_with = schema::currency)]
+    #[schema(schema_with = schema::new_currency)]
     currency: Option<Currency>,
     #[schema(schema_with = schema::initial_balance)]
     initial_balance: Option<Balance>,
@@ -71,11 +71,6 @@ impl From<CreateWalletBody> for Action {
             status = 201,
             description = "The wallet, as it was committed.",
             body = WalletJson<'static>,
-            headers(
-                ("Location" = String, description = "The wallet's path, without `/v1`."),
-                ("ETag" = String, description = "The wallet's version, for `If-Match`."),
-                ("Idempotency-Replayed" = String, description = "`true` on a replay only."),
-            ),
         ),
         CreateProblems,
     ),

@@ -27,10 +27,6 @@ use crate::wallet::WalletJson;
             status = 200,
             description = "The wallet afterwards, as it was committed.",
             body = WalletJson<'static>,
-            headers(
-                ("ETag" = String, description = "The wallet's version, for `If-Match`."),
-                ("Idempotency-Replayed" = String, description = "`true` on a replay only."),
-            ),
         ),
         CreditProblems,
     ),

@@ -18,8 +18,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::code::Code;
-use crate::errors::Errors;
-use crate::problem::{FieldError, Problem};
+use crate::errors::{Errors, FieldError};
+use crate::problem::Problem;
 
 /// What was asked, field by field, before defaults; the request hash is made of it.
 pub(crate) type Canonical = BTreeMap<&'static str, CanonicalValue>;

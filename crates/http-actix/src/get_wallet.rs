@@ -28,10 +28,6 @@ use crate::{correlation, query, read};
             status = 200,
             description = "The wallet.",
             body = WalletJson<'static>,
-            headers(
-                ("ETag" = String, description = "The wallet's version, for `If-Match`."),
-                ("Cache-Control" = String, description = "`no-cache`: ask again each time."),
-            ),
         ),
         ReadProblems,
     ),

@@ -4,7 +4,7 @@ use actix_web::http::header::HeaderMap;
 use wallex_application::Precondition;
 use wallex_ports::IdempotencyKey;
 
-use crate::problem::FieldError;
+use crate::errors::FieldError;
 
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub(crate) const IF_MATCH: &str = "If-Match";

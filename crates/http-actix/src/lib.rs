@@ -32,7 +32,11 @@ mod server;
 mod state;
 mod traceparent;
 mod transfer;
+mod unread;
 mod wallet;
+
+#[cfg(test)]
+mod tests;
 
 pub use answers::JsonAnswers;
 pub use metric_names::describe_metrics;

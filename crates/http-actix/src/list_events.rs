@@ -33,7 +33,7 @@ struct EventPageJson<'e> {
     #[schema(max_items = 200)]
     items: Vec<EventJson<'e>>,
     /// Where the next page begins; `null` on the last page.
-    #[schema(schema_with = schema::next_cursor)]
+    #[schema(schema_with = schema::next_cursor, required = true)]
     next_cursor: Option<String>,
 }
 
@@ -119,9 +119,6 @@ fn parse_limit(text: &str) -> Result<u32, String> {
             status = 200,
             description = "One page of the history.",
             body = EventPageJson<'static>,
-            headers(
-                ("Cache-Control" = String, description = "`no-cache`: ask again each time."),
-            ),
         ),
         ReadProblems,
     ),

@@ -13,19 +13,23 @@ use crate::code::Code;
 use crate::metric_names::{REQUEST_DURATION, REQUESTS};
 use crate::problem::Problem;
 use crate::routes::VERSION_PREFIX;
+use crate::unread::Reader;
 
 /// How requests to nowhere are counted: their paths are the clients' choice, and without end.
 const NO_ROUTE: &str = "none";
 
 /// Surrounds every request, inside its root span.
 pub(crate) async fn observe(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let (route, method) = (route_of(req.request()), method_of(req.request()));
-    let response = next.call(req).await?.map_into_boxed_body();
-    let (response, cause) = render(response);
+    let reader = Reader::of(&mut req);
+    let (mut response, cause) = render(next.call(req).await?.map_into_boxed_body());
+    if let Some(reader) = reader {
+        response = response.map_body(|_, body| reader.kept_by(body));
+    }
     let elapsed_s = started.elapsed().as_secs_f64();
     record(&route, method, response.status().as_u16(), elapsed_s);
     log(&route, method, &response, cause.as_deref(), elapsed_s);

@@ -6,10 +6,11 @@ use utoipa::openapi::header::Header;
 use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::Object;
 use utoipa::openapi::{Content, Ref, RefOr, Required};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
+use crate::answers::IDEMPOTENCY_REPLAYED;
 use crate::code::Code;
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH, X_CORRELATION_ID};
 use crate::problem::{PROBLEM_JSON, ProblemJson};
@@ -47,7 +48,7 @@ use crate::{
         docs::openapi_description,
     ),
     components(schemas(ProblemJson<'static>)),
-    modifiers(&HeadersOfAll, &LinksOfNewWallets),
+    modifiers(&AnswerHeaders, &LinksOfNewWallets),
 )]
 struct Description;
 
@@ -65,13 +66,13 @@ pub fn openapi_json() -> String {
     json
 }
 
-fn parameter(name: &str, at: ParameterIn, schema: Object) -> Parameter {
+fn parameter(name: &str, at: ParameterIn, mut schema: Object) -> Parameter {
     let required = if at == ParameterIn::Path { Required::True } else { Required::False };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(at)
         .required(required)
-        .description(schema.description.clone())
+        .description(schema.description.take())
         .schema(Some(schema))
         .build()
 }
@@ -233,22 +234,35 @@ fn operations(openapi: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &m
         .flat_map(|item| [item.get.as_mut(), item.post.as_mut()].into_iter().flatten())
 }
 
-/// Documents the headers that come with every answer of a status.
-struct HeadersOfAll;
+/// Documents the headers of every answer, which depend on its status and its operation alone.
+struct AnswerHeaders;
 
-impl Modify for HeadersOfAll {
+impl Modify for AnswerHeaders {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        for (status, response) in
-            operations(openapi).flat_map(|operation| operation.responses.responses.iter_mut())
-        {
-            let RefOr::T(response) = response else { continue };
-            let mut echo = Header::new(schema::correlation_id());
-            echo.description = Some("The request's correlation id, or the one made for it.".into());
-            response.headers.insert(X_CORRELATION_ID.to_owned(), echo.into());
-            if status == "503" {
-                let mut retry = Header::new(ObjectBuilder::new().schema_type(Type::Integer));
-                retry.description = Some("When to try again, in seconds.".into());
-                response.headers.insert("Retry-After".to_owned(), retry.into());
+        for operation in operations(openapi) {
+            let is_command = operation.request_body.is_some();
+            let has_version = is_command || operation.operation_id.as_deref() == Some("getWallet");
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                let mut add = |name: &str, mut schema: Object| {
+                    let description = schema.description.take();
+                    let mut header = Header::new(schema);
+                    header.description = description;
+                    response.headers.insert(name.to_owned(), header.into());
+                };
+                add(X_CORRELATION_ID, schema::correlation_id());
+                if has_version && status.starts_with('2') {
+                    add("ETag", schema::etag());
+                }
+                if status == "201" {
+                    add("Location", schema::location());
+                }
+                if is_command && ["200", "201", "409", "422"].contains(&status.as_str()) {
+                    add(IDEMPOTENCY_REPLAYED, schema::replayed());
+                }
+                if status == "503" {
+                    add("Retry-After", schema::retry_after());
+                }
             }
         }
     }

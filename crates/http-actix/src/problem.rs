@@ -18,6 +18,7 @@ use wallex_domain::MAX_MINOR_UNITS;
 use wallex_ports::{NotReady, ReadError};
 
 use crate::code::Code;
+use crate::errors::FieldError;
 use crate::{correlation, schema};
 
 /// The media type of a problem.
@@ -35,56 +36,6 @@ pub(crate) struct Problem {
     allow: Option<&'static str>,
     /// What is behind it, for the log alone.
     cause: Option<String>,
-}
-
-/// One thing that is wrong with a request, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FieldError {
-    /// JSON pointer (RFC 6901) to the field of the body; empty for the body itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, examples("/amount"))]
-    pointer: Option<String>,
-    /// Name of the path or query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, examples("limit"))]
-    parameter: Option<String>,
-    /// Name of the header.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, examples("If-Match"))]
-    header: Option<&'static str>,
-    /// What it must be.
-    #[schema(examples("must be at least 1 minor unit"))]
-    detail: String,
-}
-
-impl FieldError {
-    pub(crate) fn body(detail: impl Into<String>) -> Self {
-        Self::at(Some(String::new()), None, None, detail)
-    }
-
-    pub(crate) fn field(name: &str, detail: impl Into<String>) -> Self {
-        // RFC 6901 section 3.
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        Self::at(Some(pointer), None, None, detail)
-    }
-
-    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
-        Self::at(None, Some(name.to_owned()), None, detail)
-    }
-
-    pub(crate) fn header(name: &'static str, detail: impl Into<String>) -> Self {
-        Self::at(None, None, Some(name), detail)
-    }
-
-    fn at(
-        pointer: Option<String>,
-        parameter: Option<String>,
-        header: Option<&'static str>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self { pointer, parameter, header, detail: detail.into() }
-    }
 }
 
 /// An error, as RFC 9457 has it. Clients branch on `code`.
@@ -372,11 +323,11 @@ mod tests {
 
     #[test]
     fn causes_are_logged_as_a_chain_and_never_told() {
-        let source: wallex_ports::BoxError = "relation \"events\" does not exist".into();
+        let source: wallex_ports::BoxError = "no such table".into();
         let problem = Problem::from(ReadError::Storage(source));
-        let cause = "what is stored could not be read: relation \"events\" does not exist";
+        let cause = "what is stored could not be read: no such table";
         assert_eq!(problem.cause(), Some(cause));
-        assert!(!problem.json("/wallets/w-1", "c-1").contains("relation"));
+        assert!(!problem.json("/wallets/w-1", "c-1").contains("table"));
     }
 
     #[test]
@@ -397,11 +348,5 @@ mod tests {
             let retry_after = problem.error_response().headers().contains_key("retry-after");
             assert_eq!(retry_after, code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
         }
-    }
-
-    #[test]
-    fn pointers_are_escaped() {
-        let json = serde_json::to_value(FieldError::field("a/b~c", "is unknown")).expect("json");
-        assert_eq!(json, serde_json::json!({"pointer": "/a~1b~0c", "detail": "is unknown"}));
     }
 }

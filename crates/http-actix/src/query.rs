@@ -6,8 +6,7 @@ use std::collections::btree_map::Entry;
 use actix_web::HttpRequest;
 use actix_web::web;
 
-use crate::errors::Errors;
-use crate::problem::FieldError;
+use crate::errors::{Errors, FieldError};
 
 /// The parameters that were not taken yet.
 pub(crate) struct Query(BTreeMap<String, String>);

@@ -2,7 +2,7 @@
 
 use actix_web::guard::{Any, Get, Head};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Route};
 
 use crate::code::Code;
 use crate::problem::Problem;
@@ -15,40 +15,40 @@ use crate::{
 pub(crate) const VERSION_PREFIX: &str = "/v1";
 pub(crate) const OPENAPI_JSON: &str = "/openapi.json";
 
-/// The route table.
+const READ: &str = "GET, HEAD";
+const WRITE: &str = "POST";
+
+/// The route table: a path, who answers it, and the methods that it has.
+fn table() -> [(&'static str, Route, &'static str); 12] {
+    [
+        ("/livez", get().to(health::livez), READ),
+        ("/readyz", get().to(health::readyz), READ),
+        ("/metrics", get().to(metrics::metrics), READ),
+        (OPENAPI_JSON, get().to(docs::openapi_description), READ),
+        ("/docs", get().to(docs::to_docs), READ),
+        ("/docs/{part:.*}", get().to(docs::docs), READ),
+        ("/wallets", web::post().to(create_wallet::create_wallet), WRITE),
+        ("/wallets/{id}", get().to(get_wallet::get_wallet), READ),
+        ("/wallets/{id}/events", get().to(list_events::list_events), READ),
+        ("/wallets/{id}/credit", web::post().to(credit_wallet::credit_wallet), WRITE),
+        ("/wallets/{id}/debit", web::post().to(debit_wallet::debit_wallet), WRITE),
+        ("/wallets/{id}/transfer", web::post().to(transfer::transfer), WRITE),
+    ]
+}
+
+/// Adds every route to `config`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(reading("/livez", get().to(health::livez)))
-        .service(reading("/readyz", get().to(health::readyz)))
-        .service(reading("/metrics", get().to(metrics::metrics)))
-        .service(reading(OPENAPI_JSON, get().to(docs::openapi_description)))
-        .service(reading("/docs", get().to(docs::to_docs)))
-        .service(reading("/docs/{part:.*}", get().to(docs::docs)))
-        .service(writing("/wallets", web::post().to(create_wallet::create_wallet)))
-        .service(reading("/wallets/{id}", get().to(get_wallet::get_wallet)))
-        .service(reading("/wallets/{id}/events", get().to(list_events::list_events)))
-        .service(writing("/wallets/{id}/credit", web::post().to(credit_wallet::credit_wallet)))
-        .service(writing("/wallets/{id}/debit", web::post().to(debit_wallet::debit_wallet)))
-        .service(writing("/wallets/{id}/transfer", web::post().to(transfer::transfer)));
+    for (path, route, allow) in table() {
+        // actix would answer the other methods of a path with an empty 405.
+        let other =
+            move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
+        config.service(web::resource(path).route(route).default_service(web::to(other)));
+    }
 }
 
 /// What has GET has HEAD, RFC 9110 section 9.1.
 fn get() -> Route {
     web::route().guard(Any(Get()).or(Head()))
-}
-
-fn reading(path: &'static str, route: Route) -> Resource {
-    resource(path, route, "GET, HEAD")
-}
-
-fn writing(path: &'static str, route: Route) -> Resource {
-    resource(path, route, "POST")
-}
-
-/// One path: actix would answer its other methods with an empty 405.
-fn resource(path: &'static str, route: Route, allow: &'static str) -> Resource {
-    let other = move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
-    web::resource(path).route(route).default_service(web::to(other))
 }
 
 /// The answer where there is no route.
@@ -59,4 +59,10 @@ pub(crate) async fn no_route(req: HttpRequest) -> Result<HttpResponse, Problem> 
 /// Nothing is at the path of `req`.
 pub(crate) fn not_found(req: &HttpRequest) -> Problem {
     Problem::new(Code::RouteNotFound, format!("There is no route {}. See /docs.", req.path()))
+}
+
+/// Every path, as a template.
+#[cfg(test)]
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    table().into_iter().map(|(path, _, _)| path)
 }

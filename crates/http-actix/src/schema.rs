@@ -14,6 +14,7 @@ use crate::cursor;
 use crate::list_events::{LIMIT_DEFAULT, LIMIT_MAX};
 
 const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const CURRENCY: &str = "^[A-Z][A-Z0-9]{2,11}$";
 const TIME_EXAMPLE: &str = "2026-01-01T00:00:00.000Z";
 
 fn text(description: &str, pattern: &str, example: impl Into<Value>) -> ObjectBuilder {
@@ -56,9 +57,11 @@ pub(crate) fn owner_id() -> Object {
 }
 
 pub(crate) fn currency() -> Object {
-    let description = "The currency's code; amounts are in its minor unit. Without one, a new \
-                       wallet gets the server's default.";
-    text_of(description, "^[A-Z][A-Z0-9]{2,11}$", 3..=12, "USD")
+    text_of("The currency's code; amounts are in its minor unit.", CURRENCY, 3..=12, "USD")
+}
+
+pub(crate) fn new_currency() -> Object {
+    text_of("The currency's code; the server's default when missing.", CURRENCY, 3..=12, "USD")
 }
 
 pub(crate) fn balance() -> Object {
@@ -221,6 +224,27 @@ pub(crate) fn problem_code() -> Object {
         .description(Some("What happened, for programs: it never changes."))
         .enum_values(Some(Code::ALL.map(Code::slug)))
         .build()
+}
+
+pub(crate) fn etag() -> Object {
+    text("A wallet's version, for `If-Match`.", "^\"[1-9][0-9]*\"$", "\"1\"").build()
+}
+
+pub(crate) fn location() -> Object {
+    let pattern = "^/wallets/[A-Za-z0-9._:-]{1,128}$";
+    text("The wallet's path, without `/v1`.", pattern, "/wallets/wallet-001").build()
+}
+
+pub(crate) fn replayed() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("There when this is the answer to an earlier request with the same key."))
+        .enum_values(Some(["true"]))
+        .build()
+}
+
+pub(crate) fn retry_after() -> Object {
+    integer("When to try again, in seconds.", 0, None, 1).build()
 }
 
 pub(crate) fn idempotency_key() -> Object {

@@ -59,10 +59,6 @@ impl RequestBody for TransferBody {
             status = 200,
             description = "Both wallets afterwards, as they were committed.",
             body = TransferJson<'static>,
-            headers(
-                ("ETag" = String, description = "The paying wallet's version, for `If-Match`."),
-                ("Idempotency-Replayed" = String, description = "`true` on a replay only."),
-            ),
         ),
         TransferProblems,
     ),

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use wallex_domain::{Balance, Currency, WalletId};
 use wallex_ports::{Timestamp, WalletState};
 
-use crate::errors::Errors;
-use crate::problem::FieldError;
+use crate::errors::{Errors, FieldError};
+
 use crate::schema;
 
 /// A wallet as of its last event.
