@@ -20,6 +20,7 @@ mod idempotency;
 mod lifecycle;
 mod list_events;
 mod openapi;
+mod overload;
 mod preconditions;
 mod raw_http;
 mod support;

@@ -209,8 +209,10 @@ fn database_that_goes_away_is_503_until_it_is_back() {
     block_on(async {
         let mut cluster = PrivatePostgres::start(&PostgresOptions::default()).expect("a cluster");
         let database = TempDatabase::of_cluster(&cluster);
-        let server = with_wallets(&database).await;
+        let builder = ServerBuilder::on(&database).env("WALLEX_DB_ACQUIRE_TIMEOUT_MS", "500");
+        let server = builder.start().await;
         let client = server.client();
+        create(client, "w", 100).await;
         let credit = |key: &str| client.post("/wallets/w/credit", &json!({ "amount": 1 })).key(key);
         credit("before").await.is(200);
 
