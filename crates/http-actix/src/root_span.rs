@@ -4,6 +4,7 @@
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
 use actix_web::http::header::HeaderMap;
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
@@ -20,7 +21,7 @@ pub(crate) struct RequestSpan;
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let (method, route) = (method_of(request.request()), route_of(request.request()));
-        let connection = request.connection_info();
+        let scheme = if request.app_config().secure() { "https" } else { "http" };
         let span = tracing::info_span!(
             "http.request",
             otel.name = %format_args!("{method} {route}"),
@@ -30,16 +31,15 @@ impl RootSpanBuilder for RequestSpan {
             http.route = route,
             http.response.status_code = field::Empty,
             url.path = request.uri().path(),
-            url.scheme = connection.scheme(),
-            network.protocol.version = ?request.version(),
-            client.address = connection.peer_addr(),
+            url.scheme = scheme,
+            network.protocol.version = protocol_version(request.version()),
+            client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
             error.type = field::Empty,
             correlation.id = %correlation::of(request.request()).id,
             wallet.id = field::Empty,
             stream.version = field::Empty,
             idempotency.replayed = field::Empty,
         );
-        drop(connection);
         let headers = Headers(request.headers());
         let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
         // It fails only where no traces are exported, and then there is nothing to continue.
@@ -57,6 +57,14 @@ impl RootSpanBuilder for RequestSpan {
             span.record("otel.status_code", "ERROR");
             span.record("error.type", status.as_str());
         }
+    }
+}
+
+fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Memory {
     pub(super) unmigrated: AtomicBool,
     /// Commits wait for a permit.
     pub(super) commits: Semaphore,
+    /// Reads wait for a permit.
+    pub(super) reads: Semaphore,
 }
 
 impl Default for Memory {
@@ -46,6 +48,7 @@ impl Default for Memory {
             damaged: AtomicBool::new(false),
             unmigrated: AtomicBool::new(false),
             commits: Semaphore::new(Semaphore::MAX_PERMITS),
+            reads: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
 }
@@ -57,7 +60,8 @@ impl Memory {
         (tables.position, tables.records.len())
     }
 
-    fn readable(&self) -> Result<(), ReadError> {
+    async fn readable(&self) -> Result<(), ReadError> {
+        let _permit = self.reads.acquire().await.expect("never closed");
         if self.away.load(Ordering::SeqCst) {
             return Err(ReadError::Unavailable("connection refused".into()));
         }
@@ -127,7 +131,7 @@ impl Committer for Memory {
 #[async_trait]
 impl Wallets for Memory {
     async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
-        self.readable()?;
+        self.readable().await?;
         let tables = self.tables.lock().expect("not poisoned");
         Ok(keys.iter().map(|key| tables.wallets.get(key).cloned()).collect())
     }
@@ -141,7 +145,7 @@ impl Events for Memory {
         after_version: u64,
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
-        self.readable()?;
+        self.readable().await?;
         let tables = self.tables.lock().expect("not poisoned");
         let history = tables.events.get(key).into_iter().flatten();
         let later = history.filter(|event| event.version > after_version);
@@ -152,7 +156,7 @@ impl Events for Memory {
 #[async_trait]
 impl IdempotencyRecords for Memory {
     async fn lookup(&self, scopes: &[KeyScope]) -> Result<Vec<Option<StoredRecord>>, ReadError> {
-        self.readable()?;
+        self.readable().await?;
         let tables = self.tables.lock().expect("not poisoned");
         Ok(scopes.iter().map(|scope| tables.records.get(scope).cloned()).collect())
     }
@@ -164,7 +168,7 @@ impl Readiness for Memory {
         if self.unmigrated.load(Ordering::SeqCst) {
             return Err(NotReady::NotMigrated);
         }
-        self.readable().map_err(|error| NotReady::Unreachable(Box::new(error)))
+        self.readable().await.map_err(|error| NotReady::Unreachable(Box::new(error)))
     }
 }
 

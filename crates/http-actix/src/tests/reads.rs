@@ -153,3 +153,14 @@ async fn database_that_is_away_is_a_503_and_a_damaged_row_a_500() {
     harness.store.damaged.store(false, Ordering::SeqCst);
     assert_eq!(client.get("/wallets/w-1").await.status, 200);
 }
+
+#[actix_web::test]
+async fn database_that_does_not_answer_is_not_waited_for() {
+    let mut harness = Harness::new();
+    harness.settings.read_timeout = std::time::Duration::from_millis(1);
+    harness.store.reads.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    let client = harness.start().await;
+    for path in ["/wallets/w-1", "/wallets/w-1/events"] {
+        client.get(path).await.problem(503, "database-unavailable");
+    }
+}
