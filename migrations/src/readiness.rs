@@ -30,7 +30,7 @@ impl SchemaReadiness {
     }
 
     async fn ask(&self) -> Result<(), NotReady> {
-        if self.db.shards().is_none() {
+        if self.db.shards().is_err() {
             let shards = migrated_shards(&self.db, self.wanted).await.map_err(|e| match e {
                 MigrateError::Database(source) => NotReady::Unreachable(source),
                 other => NotReady::Unreachable(other.into()),

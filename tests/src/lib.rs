@@ -14,6 +14,8 @@ mod crash;
 mod create_wallet;
 mod credit_wallet;
 mod debit_wallet;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod get_wallet;
 mod health;
 mod idempotency;

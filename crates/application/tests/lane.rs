@@ -361,3 +361,32 @@ async fn two_nodes_drain_a_wallet_to_exactly_nothing() {
     assert!(answers.iter().all(Result::is_ok));
     store.tables().audit();
 }
+
+#[tokio::test]
+async fn a_look_up_that_fails_is_asked_again_and_not_for_ever() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    store.tables().read_faults = 3;
+    assert_eq!(body(&lane, create(Some("a"), 0)).await, "a@1=0");
+    store.tables().read_faults = usize::MAX;
+    let refused = lane.execute(create(Some("b"), 0)).await;
+    assert!(matches!(refused, Err(CommandError::Unavailable)));
+    store.tables().read_faults = 0;
+    assert_eq!(body(&lane, create(Some("b"), 0)).await, "b@1=0");
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_held_is_refused_and_the_others_go_on() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("held"), 9)).await.expect("created");
+    store.tables().held = Some(key("held"));
+    let commands = vec![debit("held", 1), create(Some("a"), 1), debit("held", 1), credit("a", 1)];
+    let mut answers = as_one_batch(&store, &lane, commands).await.into_iter();
+    assert!(matches!(answers.next(), Some(Err(CommandError::Contended))));
+    assert_eq!(answers.next().expect("one").expect("created").stored.body, "a@1=1");
+    assert!(matches!(answers.next(), Some(Err(CommandError::Contended))));
+    assert_eq!(answers.next().expect("one").expect("credited").stored.body, "a@2=2");
+    store.tables().held = None;
+    assert_eq!(body(&lane, debit("held", 1)).await, "held@2=8");
+}

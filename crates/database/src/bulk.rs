@@ -278,41 +278,94 @@ impl KeyedSelect {
         let backend = Backend::of(conn);
         let and = if self.condition.is_empty() { "" } else { " AND " };
         if backend == Backend::Postgres {
-            let on: Vec<_> = self.keys.iter().map(|k| format!("t.{0} = r.{0}", k.name)).collect();
             let sql = format!(
                 "SELECT {} FROM {} JOIN {} AS t ON {}{and}{} {}",
                 self.select,
                 unnest(&self.keys),
                 self.table,
-                on.join(" AND "),
+                joined(&self.keys),
                 self.condition,
                 self.tail
             );
             let values: Vec<_> = self.keys.into_iter().map(Column::into_array).collect();
             return conn.query_all_raw(backend.statement(sql, values)).await;
         }
-        let names: Vec<_> = self.keys.iter().map(|k| format!("t.{}", k.name)).collect();
-        let row = format!("({})", vec!["?"; self.keys.len()].join(", "));
         let mut found = Vec::new();
-        let mut from = 0;
-        while from < rows {
-            let chunk = sqlite_chunk(rows - from);
+        for (condition, values) in in_values(&self.keys, rows) {
             let sql = format!(
-                "SELECT {} FROM {} AS t WHERE ({}) IN (VALUES {}){and}{}",
-                self.select,
-                self.table,
-                names.join(", "),
-                vec![row.as_str(); chunk].join(", "),
-                self.condition
+                "SELECT {} FROM {} AS t WHERE {condition}{and}{}",
+                self.select, self.table, self.condition
             );
-            let values: Vec<_> = (from..from + chunk)
-                .flat_map(|row| self.keys.iter().map(move |k| k.value(row)))
-                .collect();
             found.extend(conn.query_all_raw(backend.statement(sql, values)).await?);
-            from += chunk;
         }
         Ok(found)
     }
+}
+
+/// `DELETE` of the rows with many keys.
+#[derive(Debug, Clone)]
+pub struct KeyedDelete {
+    table: &'static str,
+    keys: Vec<Column>,
+}
+
+impl KeyedDelete {
+    /// The rows of `table` whose key columns equal those of a row of `keys`.
+    #[must_use]
+    pub fn new(table: &'static str, keys: Vec<Column>) -> Self {
+        Self { table, keys }
+    }
+
+    /// Runs it; how many rows were deleted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute(self, conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let rows = rows_of(&self.keys);
+        if rows == 0 {
+            return Ok(0);
+        }
+        let backend = Backend::of(conn);
+        if backend == Backend::Postgres {
+            let sql = format!(
+                "DELETE FROM {} AS t USING {} WHERE {}",
+                self.table,
+                unnest(&self.keys),
+                joined(&self.keys)
+            );
+            let values: Vec<_> = self.keys.into_iter().map(Column::into_array).collect();
+            return Ok(conn.execute_raw(backend.statement(sql, values)).await?.rows_affected());
+        }
+        let mut deleted = 0;
+        for (condition, values) in in_values(&self.keys, rows) {
+            let sql = format!("DELETE FROM {} AS t WHERE {condition}", self.table);
+            deleted += conn.execute_raw(backend.statement(sql, values)).await?.rows_affected();
+        }
+        Ok(deleted)
+    }
+}
+
+/// `t.a = r.a AND …`.
+fn joined(keys: &[Column]) -> String {
+    let equal: Vec<_> = keys.iter().map(|k| format!("t.{0} = r.{0}", k.name)).collect();
+    equal.join(" AND ")
+}
+
+/// `(t.a, …) IN (VALUES …)` with its values, for each chunk.
+fn in_values(keys: &[Column], rows: usize) -> Vec<(String, Vec<Value>)> {
+    let names: Vec<_> = keys.iter().map(|k| format!("t.{}", k.name)).collect();
+    let row = format!("({})", vec!["?"; keys.len()].join(", "));
+    let mut chunks = Vec::new();
+    let mut from = 0;
+    while from < rows {
+        let to = from + sqlite_chunk(rows - from);
+        let values = vec![row.as_str(); to - from].join(", ");
+        let condition = format!("({}) IN (VALUES {values})", names.join(", "));
+        let values = (from..to).flat_map(|row| keys.iter().map(move |k| k.value(row))).collect();
+        chunks.push((condition, values));
+        from = to;
+    }
+    chunks
 }
 
 #[cfg(test)]

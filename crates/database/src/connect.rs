@@ -7,7 +7,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use thiserror::Error;
-use wallex_ports::{BoxError, Shards};
+use wallex_ports::{BoxError, ReadError, Shards};
 
 use crate::{ConnectOptions, DatabaseUrl, postgres, sqlite};
 
@@ -56,6 +56,17 @@ impl Backend {
             Self::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
         }
+    }
+}
+
+/// The database is not known to be migrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the database is not migrated")]
+pub struct NotMigrated;
+
+impl From<NotMigrated> for ReadError {
+    fn from(error: NotMigrated) -> Self {
+        Self::Unavailable(error.into())
     }
 }
 
@@ -151,10 +162,12 @@ impl Database {
         self.write.begin_with_options(options).await
     }
 
-    /// How many shards the database has; `None` until it is known to be migrated.
-    #[must_use]
-    pub fn shards(&self) -> Option<Shards> {
-        self.shards.get().copied()
+    /// How many shards the database has.
+    ///
+    /// # Errors
+    /// Until the database is known to be migrated.
+    pub fn shards(&self) -> Result<Shards, NotMigrated> {
+        self.shards.get().copied().ok_or(NotMigrated)
     }
 
     /// Remembers how many shards the database has. It never changes, so the first call counts.

@@ -12,8 +12,11 @@ use wallex_ports::ReadError;
 pub enum ErrorClass {
     /// The connection is gone, or none could be had: the database is down, restarting, or full.
     Unavailable,
-    /// The database gave the statement up, and trying again may work.
+    /// The database gave the statement up, and trying again at once may work.
     Transient,
+    /// Somebody held what the statement needed for longer than it may wait. To try again at once
+    /// would be to wait as long again.
+    Blocked,
     /// The statement or its data is wrong; trying again won't help.
     Permanent,
 }
@@ -54,8 +57,10 @@ fn classify_sqlx(error: &SqlxError) -> ErrorClass {
 /// By SQLSTATE class (PostgreSQL documentation, appendix A).
 fn classify_postgres(sqlstate: &str) -> ErrorClass {
     match sqlstate {
-        // serialization_failure, deadlock_detected, lock_not_available, query_canceled (a timeout)
-        "40001" | "40P01" | "55P03" | "57014" => ErrorClass::Transient,
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => ErrorClass::Transient,
+        // lock_not_available, query_canceled: both after a timeout
+        "55P03" | "57014" => ErrorClass::Blocked,
         // too_many_connections, cannot_connect_now and the shutdowns, read_only_sql_transaction
         // (a standby that was just promoted), disk_full and out_of_memory, idle timeouts, I/O
         "25006" | "25P03" => ErrorClass::Unavailable,
@@ -76,7 +81,8 @@ fn classify_sqlite(code: &str) -> ErrorClass {
     const FULL: u32 = 13;
     const CANTOPEN: u32 = 14;
     match code.parse::<u32>().map(|code| code & 0xff) {
-        Ok(BUSY | LOCKED) => ErrorClass::Transient,
+        // After the busy timeout.
+        Ok(BUSY | LOCKED) => ErrorClass::Blocked,
         Ok(NOMEM | READONLY | IOERR | FULL | CANTOPEN) => ErrorClass::Unavailable,
         _ => ErrorClass::Permanent,
     }
@@ -86,7 +92,9 @@ fn classify_sqlite(code: &str) -> ErrorClass {
 #[must_use]
 pub fn read_error(error: DbErr) -> ReadError {
     match classify(&error) {
-        ErrorClass::Unavailable | ErrorClass::Transient => ReadError::Unavailable(error.into()),
+        ErrorClass::Unavailable | ErrorClass::Transient | ErrorClass::Blocked => {
+            ReadError::Unavailable(error.into())
+        }
         ErrorClass::Permanent => ReadError::Storage(error.into()),
     }
 }
@@ -101,7 +109,8 @@ mod tests {
             ("40001", ErrorClass::Transient),
             ("40P01", ErrorClass::Transient),
             ("57P01", ErrorClass::Unavailable),
-            ("57014", ErrorClass::Transient),
+            ("57014", ErrorClass::Blocked),
+            ("55P03", ErrorClass::Blocked),
             ("53100", ErrorClass::Unavailable),
             ("08006", ErrorClass::Unavailable),
             ("22P05", ErrorClass::Permanent),
@@ -115,8 +124,8 @@ mod tests {
     #[test]
     fn sqlite_codes_are_told_apart() {
         for (code, class) in [
-            ("5", ErrorClass::Transient),
-            ("517", ErrorClass::Transient),
+            ("5", ErrorClass::Blocked),
+            ("517", ErrorClass::Blocked),
             ("13", ErrorClass::Unavailable),
             ("778", ErrorClass::Unavailable),
             ("1555", ErrorClass::Permanent),

@@ -17,8 +17,8 @@ mod rows;
 mod sqlite;
 mod url;
 
-pub use bulk::{Column, Insert, KeyedSelect};
-pub use connect::{Backend, ConnectError, Database};
+pub use bulk::{Column, Insert, KeyedDelete, KeyedSelect};
+pub use connect::{Backend, ConnectError, Database, NotMigrated};
 pub use error::{ErrorClass, classify, read_error};
 pub use options::ConnectOptions;
 pub use rows::{Row, RowError};

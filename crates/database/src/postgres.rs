@@ -13,9 +13,9 @@ use crate::{ConnectOptions, url::SecretUrl};
 
 /// How long a connection rests before it is asked whether it is still there.
 const RESTED: Duration = Duration::from_millis(500);
-/// How long a statement waits for a row that another transaction holds. Transactions here take
-/// milliseconds: whoever holds a row for longer is a person at a prompt, and the other wallets of
-/// the batch must not wait for that.
+/// How long a connection that comes back may take to answer before it is closed.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a statement waits for what another transaction holds.
 const LOCK_TIMEOUT_MS: &str = "2000";
 
 /// What each connection is told once, so that no transaction pays a round trip for it.
@@ -76,6 +76,16 @@ pub(crate) async fn connect(
                         connection.ping().await?;
                     }
                     Ok(true)
+                })
+            })
+            // A statement that was given up in the middle leaves its answer on the way. Where it
+            // never comes, because the network is half open, the pool must not wait for it.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    match timeout(RELEASE_TIMEOUT, connection.ping()).await {
+                        Ok(answered) => answered.map(|()| true),
+                        Err(_) => Err(sqlx::Error::PoolTimedOut),
+                    }
                 })
             })
             .connect_with(connect.clone())

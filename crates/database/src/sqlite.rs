@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::ConnectOptions;
 use crate::connect::ConnectError;
@@ -32,6 +32,16 @@ pub(crate) async fn connect(
     let pool = async |connections: u32| -> Result<SqlitePool, ConnectError> {
         SqlitePoolOptions::new()
             .max_connections(connections)
+            // After a full disk or an I/O error SQLite rolls back by itself; the driver's own
+            // ROLLBACK then fails, and it goes on counting a transaction that is not there. Every
+            // later BEGIN would be a savepoint, and every COMMIT of it would write nothing.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // The driver's queued ROLLBACK runs before this.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .acquire_timeout(options.acquire_timeout)
             .test_before_acquire(false)
             // A connection holds the file open and its caches warm; there is nothing to renew.

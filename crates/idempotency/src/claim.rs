@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Backend, Column, Insert, Row, RowError};
+use wallex_database::{Backend, Column, Insert, KeyedDelete, Row, RowError};
 use wallex_ports::{Claim, KeyScope, Shards};
 
 use crate::scope_columns;
@@ -76,17 +76,8 @@ pub async fn release(
     shards: Shards,
     scopes: &[&KeyScope],
 ) -> Result<(), DbErr> {
-    for scope in scopes {
-        let sql = "DELETE FROM idempotency_keys WHERE shard = $1 AND tenant = $2 AND route = $3 \
-                   AND key = $4";
-        let values = [
-            i64::from(shards.of_key(scope)).into(),
-            scope.tenant.as_str().into(),
-            scope.route.as_str().into(),
-            scope.key.as_str().into(),
-        ];
-        conn.execute_raw(Backend::of(conn).statement(sql, values)).await?;
-    }
+    let keys = scope_columns(shards, scopes.iter().copied());
+    KeyedDelete::new("idempotency_keys", keys).execute(conn).await?;
     Ok(())
 }
 

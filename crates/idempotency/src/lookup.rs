@@ -76,8 +76,7 @@ impl SqlIdempotencyRecords {
 #[async_trait]
 impl IdempotencyRecords for SqlIdempotencyRecords {
     async fn lookup(&self, scopes: &[KeyScope]) -> Result<Vec<Option<StoredRecord>>, ReadError> {
-        let not_migrated = || ReadError::Unavailable("the database is not migrated".into());
-        let shards = self.db.shards().ok_or_else(not_migrated)?;
+        let shards = self.db.shards()?;
         let scopes: Vec<_> = scopes.iter().collect();
         stored_records(self.db.read(), shards, &scopes).await.map_err(read_error)
     }

@@ -17,9 +17,10 @@ pub async fn sweep(db: &Database, chunk_rows_max: u32) -> Result<u64, ReadError>
         Backend::Postgres => "FOR UPDATE SKIP LOCKED",
         Backend::Sqlite => "",
     };
+    // The time is selected, because a clock that moves on can't bound an index range.
     let sql = format!(
         "DELETE FROM idempotency_keys WHERE ({key}) IN (SELECT {key} FROM idempotency_keys \
-         WHERE expires_at_ms <= {now_ms} ORDER BY expires_at_ms LIMIT $1 {skip})"
+         WHERE expires_at_ms <= (SELECT {now_ms}) ORDER BY expires_at_ms LIMIT $1 {skip})"
     );
     let statement = db.backend().statement(sql, [i64::from(chunk_rows_max).into()]);
     let deleted = db.write().execute_raw(statement).await.map_err(read_error)?;

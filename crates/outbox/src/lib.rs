@@ -8,9 +8,9 @@
 //! [`enqueue`] is one statement on PostgreSQL. [`lag`] reads one row a shard and one a checkpoint.
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Column, Database, Insert, Row, RowError, read_error};
+use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
 use wallex_domain::EventId;
-use wallex_ports::{ReadError, Timestamp, WalletKey};
+use wallex_ports::{ReadError, WalletKey};
 
 /// An event to be handed to every consumer.
 #[derive(Debug, Clone)]
@@ -29,8 +29,6 @@ pub struct OutboxRow<'a> {
     pub event_id: EventId,
     /// Its metadata, JSON.
     pub metadata: String,
-    /// When it was recorded.
-    pub created_at: Timestamp,
 }
 
 /// Inserts `rows`, in the transaction that appends their events.
@@ -39,6 +37,7 @@ pub struct OutboxRow<'a> {
 /// The database's; an event that is enqueued already is a unique violation.
 pub async fn enqueue(conn: &impl ConnectionTrait, rows: Vec<OutboxRow<'_>>) -> Result<(), DbErr> {
     let expected = rows.len() as u64;
+    let now_ms = Backend::of(conn).now_ms();
     let columns = vec![
         Column::int("shard", rows.iter().map(|row| i64::from(row.shard))),
         Column::int("position", rows.iter().map(|row| row.position.cast_signed())),
@@ -47,7 +46,8 @@ pub async fn enqueue(conn: &impl ConnectionTrait, rows: Vec<OutboxRow<'_>>) -> R
         Column::int("version", rows.iter().map(|row| row.version.cast_signed())),
         Column::text("type", rows.iter().map(|row| row.event_type)),
         Column::uuid("event_id", rows.iter().map(|row| row.event_id.as_uuid())),
-        Column::int("created_at_ms", rows.iter().map(|row| row.created_at.unix_ms())),
+        // In the database's time, which the lag is measured in: nodes' clocks differ.
+        Column::int("created_at_ms", rows.iter().map(|_| 0)).computed(format!("{now_ms} + {{}}")),
         Column::json("metadata", rows.into_iter().map(|row| row.metadata)),
     ];
     let written = Insert::into("outbox", columns).execute(conn).await?;
@@ -63,7 +63,7 @@ pub async fn enqueue(conn: &impl ConnectionTrait, rows: Vec<OutboxRow<'_>>) -> R
 pub struct Lag {
     /// Events that it has not processed yet.
     pub events: u64,
-    /// How long ago the oldest of them was recorded, in milliseconds of the database's clock.
+    /// How long ago the oldest of them was enqueued, in milliseconds of the database's clock.
     pub age_ms: u64,
 }
 
@@ -73,9 +73,7 @@ pub struct Lag {
 /// # Errors
 /// [`ReadError::Unavailable`] when the database does not answer or is not migrated.
 pub async fn lag(db: &Database) -> Result<Lag, ReadError> {
-    if db.shards().is_none() {
-        return Err(ReadError::Unavailable("the database is not migrated".into()));
-    }
+    db.shards()?;
     let now_ms = db.backend().now_ms();
     let sql = format!(
         "SELECT h.position - c.position AS events, \
@@ -95,7 +93,7 @@ pub async fn lag(db: &Database) -> Result<Lag, ReadError> {
 }
 
 fn of_shard(row: &Row) -> Result<Lag, RowError> {
-    // A node's clock may be ahead of the database's: an age below zero is no age.
+    // A clock that was set back makes no age below zero.
     let age_ms = row.int("age_ms")?.max(0);
     Ok(Lag { events: row.number("events")?, age_ms: age_ms.unsigned_abs() })
 }

@@ -81,8 +81,8 @@ pub enum UnitOutcome {
         /// What it answered.
         stored: StoredRecord,
     },
-    /// The unit rests on a version that is no longer (or was not yet) true; nothing of it was
-    /// written. Decide it again.
+    /// The unit rests on a version that is no longer (or was not yet) true, or on a wallet that
+    /// another transaction holds; nothing of it was written. Decide it again.
     VersionConflict,
 }
 
@@ -93,10 +93,14 @@ pub enum CommitError {
     /// written.
     #[error("the database is not available")]
     Unavailable(#[source] BoxError),
-    /// The database gave the transaction up (serialization, deadlock, busy). Nothing was written,
-    /// and trying again may work.
+    /// The database gave the transaction up (serialization, deadlock). Nothing was written, and
+    /// trying again at once may work.
     #[error("the transaction was given up by the database")]
     Transient(#[source] BoxError),
+    /// Somebody held what the transaction needed for longer than it waits. Nothing was written, and
+    /// trying again at once would wait as long again.
+    #[error("the transaction waited too long for another")]
+    Blocked(#[source] BoxError),
     /// COMMIT was sent, its answer was lost, and the outcome could not be looked up either.
     #[error("the outcome of the transaction is unknown")]
     Indeterminate(#[source] BoxError),
@@ -110,7 +114,8 @@ pub enum CommitError {
 #[async_trait]
 pub trait Committer: Send + Sync {
     /// One transaction for the whole batch; each unit is all-or-nothing and gets its own outcome,
-    /// in the order of the batch. A later unit may rest on what an earlier one writes. No two
+    /// in the order of the batch. No wallet is waited for that another transaction holds: its units
+    /// come back, the others go on. A later unit may rest on what an earlier one writes. No two
     /// units of a batch may claim the same key. The batch is shared, so that the same one can be
     /// tried again.
     ///

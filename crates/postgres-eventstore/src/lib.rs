@@ -24,4 +24,6 @@ pub use append::{PositionedEvent, append, holds_event};
 pub use metadata::encode_metadata;
 pub use positions::{hold_positions, take_positions};
 pub use read::EventStore;
-pub use streams::{create_streams, delete_streams, lock_streams, stream_versions, update_streams};
+pub use streams::{
+    Held, create_streams, delete_streams, lock_streams, stream_versions, update_streams,
+};

@@ -27,9 +27,7 @@ impl EventStore {
     }
 
     fn shards(&self) -> Result<Shards, ReadError> {
-        self.db
-            .shards()
-            .ok_or_else(|| ReadError::Unavailable("the database is not migrated".into()))
+        Ok(self.db.shards()?)
     }
 }
 

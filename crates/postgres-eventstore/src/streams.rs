@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
-use wallex_database::{Column, Insert, KeyedSelect, Row, RowError};
+use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
 use wallex_domain::{Balance, Currency, TenantId, Wallet, WalletId};
 use wallex_ports::{Shards, Timestamp, WalletKey, WalletState};
 
@@ -53,7 +53,17 @@ pub(crate) async fn load_streams(
     states(select.query(conn).await?)
 }
 
-/// The rows of `keys`, locked until the transaction ends, in key order by every writer.
+/// What to do about a row that another transaction holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Wait for it, as long as the session waits for locks.
+    Wait,
+    /// Leave it out of the answer.
+    Skip,
+}
+
+/// The rows of `keys`, locked until the transaction ends, in key order by every writer. On SQLite
+/// the transaction itself is the lock.
 ///
 /// # Errors
 /// The database's; also when a row can't be understood.
@@ -61,9 +71,14 @@ pub async fn lock_streams(
     conn: &impl ConnectionTrait,
     shards: Shards,
     keys: &[WalletKey],
+    held: Held,
 ) -> Result<HashMap<WalletKey, WalletState>, DbErr> {
+    let tail = match held {
+        Held::Wait => "ORDER BY t.shard, t.tenant, t.wallet_id FOR UPDATE OF t",
+        Held::Skip => "ORDER BY t.shard, t.tenant, t.wallet_id FOR UPDATE OF t SKIP LOCKED",
+    };
     let select = KeyedSelect::new(STATE, "wallet_streams", key_columns(shards, keys.iter()))
-        .postgres_tail("ORDER BY t.shard, t.tenant, t.wallet_id FOR UPDATE OF t");
+        .postgres_tail(tail);
     states(select.query(conn).await?)
 }
 
@@ -151,15 +166,7 @@ pub async fn delete_streams(
     shards: Shards,
     keys: &[&WalletKey],
 ) -> Result<(), DbErr> {
-    let backend = wallex_database::Backend::of(conn);
-    for key in keys {
-        let sql = "DELETE FROM wallet_streams WHERE shard = $1 AND tenant = $2 AND wallet_id = $3";
-        let values = [
-            i64::from(shards.of_wallet(key)).into(),
-            key.tenant.as_str().into(),
-            key.wallet_id.as_str().into(),
-        ];
-        conn.execute_raw(backend.statement(sql, values)).await?;
-    }
+    let keys = key_columns(shards, keys.iter().copied());
+    KeyedDelete::new("wallet_streams", keys).execute(conn).await?;
     Ok(())
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::{Client, TempDatabase, eventually};
 
@@ -75,6 +77,26 @@ impl ServerBuilder {
     /// Sets the working folder.
     pub fn current_dir(mut self, folder: &std::path::Path) -> Self {
         self.command.current_dir(folder);
+        self
+    }
+
+    /// Lets no file that it writes grow beyond about a megabyte, as a full disk does, until
+    /// [`Server::free_the_disk`].
+    pub fn on_a_full_disk(mut self) -> Self {
+        // A write beyond the limit is then an error, not a signal.
+        let script = r#"trap '' XFSZ; ulimit -S -f 1024; exec "$0" "$@""#;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            shell.current_dir(folder);
+        }
+        self.command = shell;
         self
     }
 
@@ -212,9 +234,23 @@ impl Server {
         self.signal(Signal::INT);
     }
 
+    /// Ends what [`ServerBuilder::on_a_full_disk`] began.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[cfg(target_os = "linux")]
+    pub fn free_the_disk(&self) {
+        let unlimited = Rlimit { current: None, maximum: None };
+        prlimit(Some(self.pid()), Resource::Fsize, unlimited).expect("the limit is lifted");
+    }
+
     fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the server runs");
+    }
+
+    fn pid(&self) -> Pid {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process id"), signal).expect("the server runs");
+        pid.expect("a process id")
     }
 
     /// Waits until it ended and all it printed was read.

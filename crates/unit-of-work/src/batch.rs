@@ -15,8 +15,8 @@ pub(crate) enum Fate {
     KeyTaken,
 }
 
-/// A wallet that another transaction created: no unit's expectation fits.
-const TAKEN: u64 = u64::MAX;
+/// A wallet that another transaction created or holds: no unit's expectation fits.
+pub(crate) const TAKEN: u64 = u64::MAX;
 
 /// A batch, the versions that the database holds, and what that makes of each unit.
 pub(crate) struct Batch<'a> {
@@ -106,6 +106,12 @@ pub(crate) fn streams(units: &[Unit]) -> Vec<WalletKey> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The wallets that a unit says do not exist, without creating them: what a refusal rests on.
+pub(crate) fn said_to_be_missing(units: &[Unit]) -> Vec<WalletKey> {
+    let reads = units.iter().flat_map(|unit| &unit.reads);
+    reads.filter(|read| read.version == 0).map(|read| read.stream.clone()).collect()
 }
 
 /// Whether `units` write nothing at all: refusals without a key.

@@ -5,21 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_database::{Database, ErrorClass, classify};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
+use wallex_database::{Backend, Database, ErrorClass, classify};
 use wallex_ports::{
     CommitError, Committer, LockedWallets, NewEvent, Shards, StreamAppend, Unit, UnitOutcome,
     WalletKey, WalletState,
 };
-use wallex_postgres_eventstore::{hold_positions, holds_event, lock_streams, stream_versions};
+use wallex_postgres_eventstore::{
+    Held, hold_positions, holds_event, lock_streams, stream_versions,
+};
 
-use crate::batch::{Batch, Fate, only_reads, streams};
+use crate::batch::{Batch, Fate, TAKEN, only_reads, said_to_be_missing, streams};
 use crate::write::{Written, write};
 
 /// How often the outcome of a lost COMMIT is looked up before it is given up as unknown.
 const LOOKUPS_MAX: u32 = 8;
 /// The pause after the first look-up that failed; it doubles each time.
 const LOOKUP_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a command that locks first waits for its wallets. Other servers hold a row for
+/// milliseconds; whoever holds it for longer is a person at a prompt, and the commands behind this
+/// one must not wait for that.
+const LOCK_WAIT_MS: u32 = 500;
 
 /// Commits batches to PostgreSQL or SQLite.
 #[derive(Debug, Clone)]
@@ -35,8 +42,29 @@ impl SqlCommitter {
     }
 
     fn shards(&self) -> Result<Shards, CommitError> {
-        let not_migrated = || CommitError::Unavailable("the database is not migrated".into());
-        self.db.shards().ok_or_else(not_migrated)
+        self.db.shards().map_err(|error| CommitError::Unavailable(error.into()))
+    }
+
+    /// Locks the wallets of `units`, but for those that another transaction holds; the versions of
+    /// those that exist. One that is held is missing there like one that does not exist: a unit
+    /// that changes it does not fit then, and for one that only says that it does not exist, it is
+    /// looked at without a lock.
+    async fn lock_free(
+        &self,
+        transaction: &DatabaseTransaction,
+        units: &[Unit],
+    ) -> Result<HashMap<WalletKey, u64>, DbErr> {
+        let shards = self.db.shards().map_err(|error| DbErr::Custom(error.to_string()))?;
+        let locked = lock_streams(transaction, shards, &streams(units), Held::Skip).await?;
+        let mut committed = versions(&locked);
+        let missing: Vec<_> = said_to_be_missing(units)
+            .into_iter()
+            .filter(|key| !committed.contains_key(key))
+            .collect();
+        // One that is there after all is held or new: nothing can rest on it this time.
+        let held = stream_versions(transaction, shards, &missing).await?.into_keys();
+        committed.extend(held.map(|key| (key, TAKEN)));
+        Ok(committed)
     }
 
     /// Refusals without a key write nothing: one look at the versions verifies what they rest on.
@@ -76,14 +104,15 @@ impl SqlCommitter {
     /// COMMIT was sent and its answer was lost. The transaction is one, so one of its events tells
     /// for all. It may still be ending on the server: holding the head of the event's shard waits
     /// for that.
-    async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         units: &[Unit],
         written: Written,
         lost: DbErr,
     ) -> Result<Vec<UnitOutcome>, CommitError> {
         let Some((append, event)) = witness(units, &written.outcomes) else {
-            // Only keys were claimed: claiming them again finds out.
+            // Only keys were claimed: claiming them again finds out. Who meets its own record then
+            // is told the right answer, as a replay.
             return Err(CommitError::Transient(lost.into()));
         };
         tracing::warn!(error = %lost, "the answer to COMMIT was lost: looking its outcome up");
@@ -102,8 +131,8 @@ impl SqlCommitter {
 
     async fn was_committed(&self, append: &StreamAppend, event: &NewEvent) -> Result<bool, DbErr> {
         let key = &append.stream;
-        let not_migrated = || DbErr::Custom("the database is not migrated".to_owned());
-        let shard = self.db.shards().ok_or_else(not_migrated)?.of_wallet(key);
+        let shards = self.db.shards().map_err(|error| DbErr::Custom(error.to_string()))?;
+        let shard = shards.of_wallet(key);
         let transaction = self.db.begin().await?;
         hold_positions(&transaction, [shard]).await?;
         let version = append.expected_version + 1;
@@ -128,6 +157,7 @@ fn before_commit(error: DbErr) -> CommitError {
     match classify(&error) {
         ErrorClass::Unavailable => CommitError::Unavailable(error.into()),
         ErrorClass::Transient => CommitError::Transient(error.into()),
+        ErrorClass::Blocked => CommitError::Blocked(error.into()),
         ErrorClass::Permanent => CommitError::Storage(error.into()),
     }
 }
@@ -138,10 +168,9 @@ impl Committer for SqlCommitter {
         if only_reads(&units) {
             return self.verify(&units).await;
         }
-        let shards = self.shards()?;
+        self.shards()?;
         let transaction = self.db.begin().await.map_err(before_commit)?;
-        let locked = lock_streams(&transaction, shards, &streams(&units)).await;
-        let committed = versions(&locked.map_err(before_commit)?);
+        let committed = self.lock_free(&transaction, &units).await.map_err(before_commit)?;
         self.write_and_commit(transaction, &units, committed).await
     }
 
@@ -151,7 +180,12 @@ impl Committer for SqlCommitter {
         let mut sorted = keys.clone();
         sorted.sort_unstable();
         sorted.dedup();
-        let locked = lock_streams(&transaction, shards, &sorted).await.map_err(before_commit)?;
+        if self.db.backend() == Backend::Postgres {
+            let sql = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
+            transaction.execute_unprepared(&sql).await.map_err(before_commit)?;
+        }
+        let locked = lock_streams(&transaction, shards, &sorted, Held::Wait).await;
+        let locked = locked.map_err(before_commit)?;
         let committed = versions(&locked);
         let wallets = keys.iter().map(|key| locked.get(key).cloned()).collect();
         Ok(Box::new(Locked { committer: self.clone(), transaction, wallets, committed }))

@@ -6,7 +6,8 @@
 //! | step | statement | runs when |
 //! |---|---|---|
 //! | begin | `BEGIN` (`IMMEDIATE` on SQLite) | always |
-//! | lock | `SELECT wallet_streams … FOR UPDATE` | a unit rests on a wallet |
+//! | lock | `SELECT wallet_streams … FOR UPDATE SKIP LOCKED` | a unit rests on a wallet |
+//! | look | `SELECT wallet_streams` | a unit says that a wallet does not exist |
 //! | create | `INSERT wallet_streams … ON CONFLICT DO NOTHING` | a unit creates one |
 //! | claim | `INSERT idempotency_keys … ON CONFLICT …` | a unit has a key |
 //! | move on | `INSERT wallet_streams … ON CONFLICT DO UPDATE` | a unit changes a wallet |

@@ -150,7 +150,6 @@ async fn record_events(
         event_type: e.event.event.event_type(),
         event_id: e.event.event_id,
         metadata: encode_metadata(&e.event.metadata),
-        created_at: e.event.recorded_at,
     });
     enqueue(conn, rows.collect()).await
 }

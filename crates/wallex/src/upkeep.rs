@@ -37,7 +37,7 @@ impl Upkeep {
         let mut metrics = every(METRICS_INTERVAL);
         loop {
             // Nothing is cancelled but the waiting: the work is done behind the select.
-            let migrated = self.db.shards().is_some();
+            let migrated = self.db.shards().is_ok();
             tokio::select! {
                 () = self.stop.asked() => return,
                 _ = metrics.tick() => self.metrics.upkeep(),

@@ -10,9 +10,9 @@ use wallex_ports::{CommitError, Unit, UnitOutcome};
 use super::LanePorts;
 
 /// How often a transaction that certainly wrote nothing is tried.
-const TRIES_MAX: u32 = 4;
+pub(crate) const TRIES_MAX: u32 = 4;
 /// The pause after the first try; it doubles each time.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs `work` in a task of its own, because cancelling a write half-way can hand a connection with
 /// an open transaction back to its pool. When it takes longer than `deadline`, it goes on alone and
@@ -29,7 +29,7 @@ pub(crate) async fn with_deadline<T: Send + 'static>(
     }
 }
 
-/// Commits `units`; again, a few times, after an error that wrote nothing and may pass.
+/// Commits `units`; again, a few times, after an error that wrote nothing and may pass at once.
 pub(crate) async fn commit(
     ports: &LanePorts,
     units: Arc<[Unit]>,

@@ -13,6 +13,7 @@ use super::cache::StateCache;
 use super::commit::{commit, with_deadline};
 use super::deciding::{WorkingStates, key_of};
 use super::queue::Waiting;
+use super::read::read;
 use super::{Deciding, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, TRIES_MAX};
 use crate::{Action, Answer, Command, CommandError, Decision};
 
@@ -94,19 +95,22 @@ impl Lane {
         lock: bool,
         again: &mut Vec<Waiting>,
     ) -> Option<Group> {
-        let group = Group::new(defer_same_keys(group.waiting, again));
-        let (records, states) = match self.read(&group).await {
+        let (records, mut states) = match self.read(&group).await {
             Ok(read) => read,
             Err(error) => return give_up_reading(group, error),
         };
-        let group = replay(group, records);
+        let group = Group::new(defer_same_keys(replay(group, &records), again));
         if group.waiting.is_empty() {
             return None;
         }
-        let mut states = states;
         let locked = if lock { self.lock(&group, &mut states).await } else { Ok(None) };
         let locked = match locked {
             Ok(locked) => locked,
+            // Somebody holds one of the wallets for long. Whose it is can't be told.
+            Err(CommitError::Blocked(_)) => {
+                group.answer_all(&CommandError::Contended);
+                return None;
+            }
             Err(error) => return give_up(group, error),
         };
         let (decided, units) = self.decide(group, states);
@@ -124,7 +128,7 @@ impl Lane {
         }
     }
 
-    /// Looks the keys up and loads the wallets that are not in the cache, both at once.
+    /// Looks the keys up and loads the wallets that are not in the cache.
     async fn read(
         &mut self,
         group: &Group,
@@ -142,24 +146,8 @@ impl Lane {
             }
             states.insert(key, cached);
         }
-        let lookup = async {
-            if scopes.is_empty() {
-                return Ok(Vec::new());
-            }
-            self.ports.idempotency.lookup(&scopes).await
-        };
-        let load = async {
-            if missing.is_empty() {
-                Ok(Vec::new())
-            } else {
-                self.ports.wallets.load(&missing).await
-            }
-        };
-        let (records, loaded) = tokio::join!(lookup, load);
-        let records = records?;
-        for (key, state) in missing.into_iter().zip(loaded?) {
-            states.insert(key, state);
-        }
+        let (records, loaded) = read(&self.ports, &scopes, &missing).await?;
+        states.extend(missing.into_iter().zip(loaded));
         let records = scopes.into_iter().zip(records);
         Ok((records.filter_map(|(scope, record)| Some((scope, record?))).collect(), states))
     }
@@ -345,24 +333,24 @@ fn defer_same_keys(waiting: Vec<Waiting>, again: &mut Vec<Waiting>) -> Vec<Waiti
 }
 
 /// Answers the commands whose key was answered before; the rest is left.
-fn replay(group: Group, mut records: HashMap<KeyScope, StoredRecord>) -> Group {
+fn replay(group: Group, records: &HashMap<KeyScope, StoredRecord>) -> Vec<Waiting> {
     let mut left = Vec::with_capacity(group.waiting.len());
     for waiting in group.waiting {
         let Some(scope) = scope_of(&waiting.command) else {
             left.push(waiting);
             continue;
         };
-        let record = records.remove(&scope);
+        let record = records.get(&scope);
         if waiting.defeats == 0 {
             let result = if record.is_some() { "hit" } else { "miss" };
             metrics::counter!("wallex_idempotency_lookups_total", "result" => result).increment(1);
         }
         match record {
-            Some(record) => answer_from_record(waiting, record),
+            Some(record) => answer_from_record(waiting, record.clone()),
             None => left.push(waiting),
         }
     }
-    Group { waiting: left }
+    left
 }
 
 /// The stored answer, if it answers this very request.
@@ -391,7 +379,9 @@ fn give_up(group: Group, error: CommitError) -> Option<Group> {
     let alone = group.waiting.len() == 1;
     let answer = match error {
         CommitError::Transient(_) | CommitError::Storage(_) if !alone => return Some(group),
-        CommitError::Unavailable(source) | CommitError::Transient(source) => {
+        CommitError::Unavailable(source)
+        | CommitError::Transient(source)
+        | CommitError::Blocked(source) => {
             tracing::warn!(error = %source, commands = group.waiting.len(), "commands not done");
             CommandError::Unavailable
         }

@@ -8,20 +8,22 @@
 //!
 //! | phase | statements | bounded by |
 //! |---|---|---|
-//! | gather | none: takes what is there, no timer | [`LaneSettings::batch_units_max`]; as no command is above 3 KiB, also 1 MiB |
+//! | gather | none: takes what is there, no timer | [`LaneSettings::batch_units_max`], of 4 KiB each at most |
 //! | look keys up, load wallets not in the cache | 1 + 1, at once | n keys, 2n wallets |
 //! | decide | none | n |
 //! | commit | one transaction, about 7 statements whatever n is | n |
 //!
 //! The states in memory are a cache. The versions that a decision rests on, a refusal's included,
-//! are verified in the transaction; a unit that another process overtook is decided again, and
-//! after [`OPTIMISTIC_TRIES_MAX`] such defeats with the wallets' rows locked first.
+//! are verified in the transaction, which waits for no wallet that another process holds. A unit
+//! that was overtaken is decided again, and after [`OPTIMISTIC_TRIES_MAX`] such defeats with its
+//! wallets' rows locked first: that alone waits, and not for long.
 
 mod cache;
 mod commit;
 mod deciding;
 mod group;
 mod queue;
+mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,11 @@ pub(crate) const OPTIMISTIC_TRIES_MAX: u32 = 3;
 /// How often a command is decided at all. With the rows locked only two creations of one wallet
 /// can still collide, and the loser of such a collision finds the wallet next time.
 pub(crate) const TRIES_MAX: u32 = 8;
+/// How long a command may wait for its turn. One that waited longer is refused undone: its client
+/// has little time left, and the others behind it have as much to lose.
+pub(crate) const QUEUE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long the database may take to answer a look-up.
+pub(crate) const READ_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the lane needs from the outside.
 #[derive(Clone)]

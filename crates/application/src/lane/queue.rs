@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::group::{Group, Lane};
-use super::{Identities, LanePorts, LaneSettings};
+use super::{Identities, LanePorts, LaneSettings, QUEUE_WAIT_MAX};
 use crate::{Answer, Command, CommandError};
 
 /// A command in the lane, and who waits for its answer.
@@ -35,7 +35,8 @@ pub struct CommandLane {
     ids: std::sync::Arc<dyn wallex_ports::IdGenerator>,
 }
 
-/// The lane's task, to stop it by.
+/// The lane's task, to stop it by. The lane stops, too, when this is dropped.
+#[must_use = "the lane stops when its task is dropped"]
 pub struct LaneTask {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -43,7 +44,6 @@ pub struct LaneTask {
 
 impl CommandLane {
     /// Starts the lane on the current Tokio runtime.
-    #[must_use]
     pub fn spawn(ports: LanePorts, settings: LaneSettings) -> (Self, LaneTask) {
         let (queue, waiting) = mpsc::channel(settings.queue_len_max.max(1));
         let (stop, stopped) = oneshot::channel();
@@ -104,6 +104,10 @@ async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: onesh
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }
+        let batch = refuse_late(batch);
+        if batch.is_empty() {
+            continue;
+        }
         observe(&batch, queue.len());
         // A defect that panics must not stop all commands after it. What it touched is unknown.
         match AssertUnwindSafe(lane.settle(Group::new(batch))).catch_unwind().await {
@@ -114,6 +118,16 @@ async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: onesh
             }
         }
     }
+}
+
+/// Refuses what waited too long; nothing of it was done, and the rest is returned.
+fn refuse_late(batch: Vec<Waiting>) -> Vec<Waiting> {
+    let (late, in_time): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|waiting| waiting.since.elapsed() > QUEUE_WAIT_MAX);
+    for waiting in late {
+        waiting.answer(Err(CommandError::Overloaded));
+    }
+    in_time
 }
 
 fn observe(batch: &[Waiting], still_queued: usize) {

@@ -45,6 +45,10 @@ pub(crate) struct Tables {
     pub(crate) faults: VecDeque<Fault>,
     /// A unit that touches this wallet is refused by the database.
     pub(crate) poisoned: Option<WalletKey>,
+    /// Look-ups that the database does not answer.
+    pub(crate) read_faults: usize,
+    /// Somebody at a prompt holds this wallet's row.
+    pub(crate) held: Option<WalletKey>,
     /// What another process does just before each transaction that did not lock first.
     interference: Option<Interference>,
 }
@@ -72,7 +76,9 @@ impl Tables {
         let mut outcomes = Vec::new();
         for unit in units {
             let version = |key| self.wallets.get(key).map_or(0, |s| s.wallet.version());
-            let fits = |key, expected| !fallen.contains(key) && version(key) == expected;
+            let fits = |key: &WalletKey, expected| {
+                self.held.as_ref() != Some(key) && !fallen.contains(key) && version(key) == expected
+            };
             let stored = unit.claim.as_ref().and_then(|claim| self.records.get(&claim.scope));
             let outcome = if let Some(stored) = stored {
                 UnitOutcome::KeyTaken { stored: stored.clone() }
@@ -136,6 +142,15 @@ impl Store {
 
     pub(crate) fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn read(&self) -> Result<std::sync::MutexGuard<'_, Tables>, ReadError> {
+        let mut tables = self.tables();
+        if tables.read_faults > 0 {
+            tables.read_faults -= 1;
+            return Err(ReadError::Unavailable("away".into()));
+        }
+        Ok(tables)
     }
 
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -206,6 +221,9 @@ impl Committer for Ports {
     async fn lock(&self, keys: Vec<WalletKey>) -> Result<Box<dyn LockedWallets>, CommitError> {
         let mut tables = self.0.tables();
         tables.locks += 1;
+        if keys.iter().any(|key| tables.held.as_ref() == Some(key)) {
+            return Err(CommitError::Blocked("held".into()));
+        }
         let wallets = keys.iter().map(|key| tables.wallets.get(key).cloned()).collect();
         Ok(Box::new(Locked { store: self.0.clone(), wallets }))
     }
@@ -230,7 +248,7 @@ impl LockedWallets for Locked {
 #[async_trait]
 impl Wallets for Ports {
     async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
-        let tables = self.0.tables();
+        let tables = self.0.read()?;
         Ok(keys.iter().map(|key| tables.wallets.get(key).cloned()).collect())
     }
 }
@@ -238,7 +256,7 @@ impl Wallets for Ports {
 #[async_trait]
 impl IdempotencyRecords for Ports {
     async fn lookup(&self, scopes: &[KeyScope]) -> Result<Vec<Option<StoredRecord>>, ReadError> {
-        let tables = self.0.tables();
+        let tables = self.0.read()?;
         Ok(scopes.iter().map(|scope| tables.records.get(scope).cloned()).collect())
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use wallex_database::{Backend, Database, Row};
 use wallex_ports::UnitOutcome;
-use wallex_postgres_eventstore::lock_streams;
+use wallex_postgres_eventstore::{Held, lock_streams};
 use wallex_testkit::{Inspector, TempDatabase, on_both_databases};
 
 use super::fixture::{claim, credit, migrated, open, refusal, unit};
@@ -100,7 +100,7 @@ async fn a_transaction_killed_after_any_statement_leaves_nothing(database: TempD
         let doomed = Doomed::new(&transaction, &db, statements).await;
         let keys = streams(&units);
         let written = async {
-            lock_streams(&doomed, shards, &keys).await?;
+            lock_streams(&doomed, shards, &keys, Held::Skip).await?;
             write(&doomed, shards, &units, Default::default()).await
         };
         if let Ok(written) = written.await {
@@ -113,7 +113,9 @@ async fn a_transaction_killed_after_any_statement_leaves_nothing(database: TempD
         inspector.audit().await;
     }
     let (statements, transaction) = survived.expect("forty statements are enough");
-    assert!(statements >= 6, "lock, create, claim, move on, number, append, enqueue");
+    // Lock, create, claim, move on, number, append, enqueue; three rows are two chunks on SQLite.
+    let expected = if db.backend() == Backend::Postgres { 7 } else { 11 };
+    assert_eq!(statements, expected);
     // Everything is written, and nothing of it seen, until COMMIT.
     assert_eq!(inspector.counts().await, before);
     transaction.commit().await.expect("committed");

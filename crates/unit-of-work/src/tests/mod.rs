@@ -3,3 +3,4 @@
 mod fixture;
 mod kill;
 mod outcomes;
+mod trouble;
