@@ -75,7 +75,7 @@ impl Tables {
         let mut fallen: HashSet<WalletKey> = HashSet::new();
         let mut outcomes = Vec::new();
         for unit in units {
-            let version = |key| self.wallets.get(key).map_or(0, |s| s.wallet.version());
+            let version = |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.wallet.version());
             let fits = |key: &WalletKey, expected| {
                 self.held.as_ref() != Some(key) && !fallen.contains(key) && version(key) == expected
             };
