@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm_migration::sea_orm::ConnectionTrait;
-use wallex_database::Database;
+use wallex_database::{Backend, Database};
 use wallex_ports::{NotReady, Readiness, Shards};
 
 use crate::MigrateError;
@@ -14,8 +14,7 @@ use crate::schema::migrated_shards;
 /// How long the database may take to answer before it counts as unreachable.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Asks the database whether it answers and is migrated. Once it was migrated, only whether it
-/// answers.
+/// Asks the database whether it answers, is migrated, and can be written.
 #[derive(Debug)]
 pub struct SchemaReadiness {
     db: Arc<Database>,
@@ -30,19 +29,21 @@ impl SchemaReadiness {
     }
 
     async fn ask(&self) -> Result<(), NotReady> {
-        if self.db.shards().is_err() {
-            let shards = migrated_shards(&self.db, self.wanted).await.map_err(|e| match e {
-                MigrateError::Database(source) => NotReady::Unreachable(source),
-                other => NotReady::Unreachable(other.into()),
-            })?;
-            self.db.set_shards(shards.ok_or(NotReady::NotMigrated)?);
+        let shards = migrated_shards(&self.db, self.wanted).await.map_err(|e| match e {
+            MigrateError::Database(source) => NotReady::Unreachable(source),
+            other => NotReady::Unreachable(other.into()),
+        })?;
+        self.db.set_shards(shards.ok_or(NotReady::NotMigrated)?);
+        if self.db.backend() == Backend::Postgres && self.is_read_only().await? {
+            return Err(NotReady::Unreachable("the database can only be read: a standby?".into()));
         }
-        self.db
-            .read()
-            .execute_unprepared("SELECT 1")
-            .await
-            .map(|_| ())
-            .map_err(|error| NotReady::Unreachable(error.into()))
+        Ok(())
+    }
+
+    async fn is_read_only(&self) -> Result<bool, NotReady> {
+        let sql = "SELECT 1 WHERE current_setting('transaction_read_only') = 'on'";
+        let asked = self.db.read().query_one_raw(self.db.backend().statement(sql, [])).await;
+        asked.map(|row| row.is_some()).map_err(|error| NotReady::Unreachable(error.into()))
     }
 }
 

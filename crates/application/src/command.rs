@@ -107,6 +107,9 @@ pub enum CommandError {
     /// The database does not answer.
     #[error("the database is not available")]
     Unavailable,
+    /// The database is not migrated.
+    #[error("the database is not migrated")]
+    NotMigrated,
     /// Other processes changed the wallet each time that the command was decided.
     #[error("the wallet is contended")]
     Contended,

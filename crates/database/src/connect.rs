@@ -7,7 +7,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use thiserror::Error;
-use wallex_ports::{BoxError, ReadError, Shards};
+use wallex_ports::{BoxError, NotMigrated, Shards};
 
 use crate::{ConnectOptions, DatabaseUrl, postgres, sqlite};
 
@@ -56,17 +56,6 @@ impl Backend {
             Self::Postgres => "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
         }
-    }
-}
-
-/// The database is not known to be migrated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the database is not migrated")]
-pub struct NotMigrated;
-
-impl From<NotMigrated> for ReadError {
-    fn from(error: NotMigrated) -> Self {
-        Self::Unavailable(error.into())
     }
 }
 

@@ -18,7 +18,7 @@ mod sqlite;
 mod url;
 
 pub use bulk::{Column, Insert, KeyedDelete, KeyedSelect};
-pub use connect::{Backend, ConnectError, Database, NotMigrated};
+pub use connect::{Backend, ConnectError, Database};
 pub use error::{ErrorClass, classify, read_error};
 pub use options::ConnectOptions;
 pub use rows::{Row, RowError};

@@ -7,7 +7,7 @@ use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::ConnectOptions;
 use crate::connect::ConnectError;
@@ -53,6 +53,10 @@ pub(crate) async fn connect(
     };
     let write = pool(1).await?;
     verify_durability(&write).await?;
+    // A file that can only be read would refuse every command later.
+    for sql in ["BEGIN IMMEDIATE", "ROLLBACK"] {
+        write.execute(sql).await.map_err(|error| ConnectError::Unreachable(error.into()))?;
+    }
     let read = pool(options.read_connections).await?;
     Ok((
         SqlxSqliteConnector::from_sqlx_sqlite_pool(write),

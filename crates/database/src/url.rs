@@ -57,13 +57,13 @@ pub enum DatabaseUrlError {
     #[error("must begin with sqlite:// or postgres://, as sqlite://wallex.db does")]
     UnknownScheme,
     /// `sqlite://` without a file.
-    #[error("names no file: write sqlite://wallex.db, or sqlite:///var/lib/wallex/wallex.db")]
+    #[error("must name a file: write sqlite://wallex.db, or sqlite:///var/lib/wallex/wallex.db")]
     NoFile,
     /// A database in memory forgets every acknowledged command at exit.
-    #[error("a SQLite database in memory loses everything at exit: name a file")]
+    #[error("must name a file: a SQLite database in memory loses everything at exit")]
     InMemory,
     /// A parameter behind `?`.
-    #[error("a SQLite URL takes no parameters: Wallex sets what durability needs itself")]
+    #[error("must have no parameters for SQLite: Wallex sets what durability needs itself")]
     SqliteParameters,
 }
 

@@ -29,8 +29,8 @@ pub(crate) async fn read(
     }
     match tokio::time::timeout(timeout, payload.to_bytes_limited(BODY_BYTES_MAX)).await {
         Ok(Ok(Ok(body))) => Ok(body),
-        Ok(Ok(Err(error))) => {
-            let detail = format!("The body could not be read to its end: {error}.");
+        Ok(Ok(Err(_))) => {
+            let detail = "The body ended before it was complete, or its chunks are malformed.";
             Err(Problem::new(Code::MalformedJson, detail))
         }
         Ok(Err(_)) => Err(too_large()),

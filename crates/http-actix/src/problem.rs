@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wallex_application::{CommandError, Refusal};
 use wallex_domain::MAX_MINOR_UNITS;
-use wallex_ports::{NotReady, ReadError};
+use wallex_ports::{NotMigrated, NotReady, ReadError};
 
 use crate::code::Code;
 use crate::errors::FieldError;
@@ -114,6 +114,11 @@ impl Problem {
         Self { cause: cause.map(chain), ..Self::new(Code::DatabaseUnavailable, detail) }
     }
 
+    fn database_not_migrated() -> Self {
+        let detail = "The database is not migrated. Run `wallex migrate up`.";
+        Self::new(Code::DatabaseNotMigrated, detail)
+    }
+
     pub(crate) fn wallet_not_found(wallet_id: &wallex_domain::WalletId) -> Self {
         let detail = format!("There is no wallet {wallet_id}. Create it with POST /wallets.");
         Self::new(Code::WalletNotFound, detail)
@@ -207,7 +212,7 @@ impl From<&Refusal> for Problem {
                 Code::BalanceLimitExceeded,
                 format!(
                     "Wallet {wallet_id} holds {balance}; {amount} more would pass the limit of \
-                     {MAX_MINOR_UNITS}."
+                     {MAX_MINOR_UNITS}. Credit less."
                 ),
             ),
             Refusal::CurrencyMismatch { from, to } => Self::new(
@@ -239,6 +244,7 @@ impl From<CommandError> for Problem {
                  fresh key for a new request.",
             ),
             CommandError::Unavailable => Self::database_unavailable(None),
+            CommandError::NotMigrated => Self::database_not_migrated(),
             CommandError::Contended => Self::new(
                 Code::Contended,
                 "The wallet was changed by others at each attempt. Nothing was done; try again.",
@@ -252,6 +258,9 @@ impl From<CommandError> for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match &error {
+            ReadError::Unavailable(source) if source.is::<NotMigrated>() => {
+                Self::database_not_migrated()
+            }
             ReadError::Unavailable(_) => Self::database_unavailable(Some(&error)),
             ReadError::Storage(_) => Self::internal(&error),
         }
@@ -262,10 +271,7 @@ impl From<NotReady> for Problem {
     fn from(error: NotReady) -> Self {
         match &error {
             NotReady::Unreachable(_) => Self::database_unavailable(Some(&error)),
-            NotReady::NotMigrated => Self::new(
-                Code::DatabaseNotMigrated,
-                "The database is not migrated. Run `wallex migrate up`.",
-            ),
+            NotReady::NotMigrated => Self::database_not_migrated(),
         }
     }
 }

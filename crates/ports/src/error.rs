@@ -5,6 +5,18 @@ use thiserror::Error;
 /// The error of an adapter, with its own sources behind it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The database is not known to be migrated. It stands behind [`ReadError::Unavailable`] and
+/// [`CommitError::Unavailable`](crate::CommitError::Unavailable), for who wants to say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the database is not migrated")]
+pub struct NotMigrated;
+
+impl From<NotMigrated> for ReadError {
+    fn from(error: NotMigrated) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
 /// Why something could not be read.
 #[derive(Debug, Error)]
 pub enum ReadError {

@@ -22,7 +22,7 @@ pub use commit::{
     Claim, CommitError, Committer, LockedWallets, NewEvent, StreamAppend, StreamVersion, Unit,
     UnitOutcome,
 };
-pub use error::{BoxError, ReadError};
+pub use error::{BoxError, NotMigrated, ReadError};
 pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
 pub use request::{CorrelationId, EventMetadata, IdempotencyKey, Route, Traceparent};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 use wallex_ports::{
-    Claim, CommitError, KeyScope, LockedWallets, ReadError, StoredAnswer, StoredRecord, Unit,
-    UnitOutcome, WalletKey,
+    Claim, CommitError, KeyScope, LockedWallets, NotMigrated, ReadError, StoredAnswer,
+    StoredRecord, Unit, UnitOutcome, WalletKey,
 };
 
 use super::cache::StateCache;
@@ -383,7 +383,11 @@ fn give_up(group: Group, error: CommitError) -> Option<Group> {
         | CommitError::Transient(source)
         | CommitError::Blocked(source) => {
             tracing::warn!(error = %source, commands = group.waiting.len(), "commands not done");
-            CommandError::Unavailable
+            if source.is::<NotMigrated>() {
+                CommandError::NotMigrated
+            } else {
+                CommandError::Unavailable
+            }
         }
         CommitError::Indeterminate(source) => {
             tracing::error!(error = %source, commands = group.waiting.len(), "outcome unknown");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wallex_database::Database;
 use wallex_idempotency::stored_records;
 use wallex_ports::{Committer, StoredRecord, Unit, UnitOutcome};
-use wallex_testkit::{Inspector, TempDatabase, on_both_databases};
+use wallex_testkit::{Inspector, TempDatabase, eventually, on_both_databases};
 
 use super::fixture::{claim, credit, key, migrated, open, refusal, scope, unit};
 use crate::SqlCommitter;
@@ -201,5 +201,11 @@ async fn a_dropped_lock_writes_nothing(database: TempDatabase) {
     commit(&db, vec![unit(None, vec![a.clone()])]).await;
     let committer = SqlCommitter::new(db.clone());
     drop(committer.lock(vec![key("a")]).await.expect("locked"));
-    assert_eq!(commit(&db, vec![unit(None, vec![credit(&a)])]).await, [Committed]);
+    // The lock ends with its transaction, which is rolled back in the background.
+    let units = vec![unit(None, vec![credit(&a)])];
+    eventually("the wallet is free", async || {
+        (commit(&db, units.clone()).await == [Committed]).then_some(())
+    })
+    .await;
+    assert_eq!(Inspector::open(&database).await.audit().await["a"].balance(), 11);
 }

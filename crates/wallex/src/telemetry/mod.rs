@@ -23,7 +23,8 @@ use crate::config::{Config, LogFormat};
 /// How long the last spans may take to reach the collector when the process ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// Talk of libraries about themselves: what matters of it is in our own messages.
-const QUIET: &str = "actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+const QUIET: &str =
+    "actix_http=off,actix_server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 /// Logs and traces of this process, set up.
 #[derive(Debug)]
