@@ -35,9 +35,10 @@ test: _nextest
         if ((status != 0)); then
             verdict="FAILED ($status)"
         elif ((seconds > limit)); then
-            verdict="FAILED (over its budget)"
+            # Said, not failed: a machine that is busy elsewhere proves nothing about the change.
+            verdict="passed, OVER ITS BUDGET"
         fi
-        [[ $verdict == passed ]] || wrong+=("$name")
+        ((status == 0)) || wrong+=("$name")
         took+=("$(printf '%-14s %5d s of %4d s   %s' "$name" "$seconds" "$limit" "$verdict")")
     }
 
