@@ -247,7 +247,7 @@ impl From<CommandError> for Problem {
             CommandError::NotMigrated => Self::database_not_migrated(),
             CommandError::Contended => Self::new(
                 Code::Contended,
-                "The wallet was changed by others at each attempt. Nothing was done; try again.",
+                "Others changed the wallet, or held it, at each attempt. Nothing was done; try again.",
             ),
             CommandError::OutcomeUnknown => Self::outcome_unknown(),
             CommandError::Failed(_) => Self::internal(&error),
