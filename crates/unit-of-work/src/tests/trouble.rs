@@ -82,7 +82,7 @@ async fn pages_max(db: &Database, pages: u32) {
     db.write().execute_unprepared(&sql).await.expect("set");
 }
 
-/// A full disk makes SQLite roll back by itself, behind its driver's back.
+/// A file that can't grow refuses a statement. A COMMIT that is refused is the black-box tests'.
 #[test]
 fn a_full_disk_is_an_error_and_what_is_acknowledged_after_it_is_there() {
     block_on(async {
