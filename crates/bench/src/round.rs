@@ -63,7 +63,7 @@ impl Bench {
         for connections in self.connections.clone() {
             tables.execute("CHECKPOINT").await?;
             acknowledged += self.http(Subject::HttpOnPostgres, &server, connections).await?;
-            tables.check(acknowledged).await?;
+            checked(&tables, acknowledged, &server).await?;
             if connections == COMPARED_CONNECTIONS {
                 tables.execute("CHECKPOINT").await?;
                 let acknowledged = self.plain_sql(cluster.port(), plain).await?;
@@ -90,7 +90,7 @@ impl Bench {
             let mut acknowledged = 0;
             for connections in self.connections.clone() {
                 acknowledged += self.http(Subject::HttpOnSqlite, &server, connections).await?;
-                tables.check(acknowledged).await?;
+                checked(&tables, acknowledged, &server).await?;
             }
             tables.close().await?;
             server::stop(server).await?;
@@ -103,7 +103,8 @@ impl Bench {
         let mut clients = Vec::new();
         for _ in 0..connections {
             let client = HttpClient::connect(server.address()).await;
-            clients.push(client.context("the server takes no connection")?);
+            let context = || format!("the server takes no connection; {}", said(server));
+            clients.push(client.with_context(context)?);
         }
         self.load(subject, clients).await
     }
@@ -135,6 +136,15 @@ impl Bench {
         self.samples.push(Sample { subject, measurement });
         Ok(acknowledged)
     }
+}
+
+/// Checks the tables after a load. When they are wrong, what the server said may tell why.
+async fn checked(tables: &Tables, acknowledged: u64, server: &Server) -> Result<()> {
+    tables.check(acknowledged).await.with_context(|| said(server))
+}
+
+fn said(server: &Server) -> String {
+    format!("the server said:\n{}", server.logs())
 }
 
 /// What the server is; an error when it is not durable.
