@@ -5,6 +5,7 @@
 //! nothing behind. A step that was shipped never changes.
 
 mod m20261122_000001_write_path;
+mod m20261122_000002_projections;
 mod readiness;
 mod schema;
 
@@ -18,6 +19,9 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_write_path::Migration)]
+        vec![
+            Box::new(m20261122_000001_write_path::Migration),
+            Box::new(m20261122_000002_projections::Migration),
+        ]
     }
 }

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wallex-postgres-eventstore",
         ],
     ),
+    ("wallex-projectors", &["wallex-database", "wallex-domain", "wallex-outbox", "wallex-ports"]),
     ("wallex-testkit", &["wallex-domain"]),
     ("wallex-bench", &["wallex-testkit"]),
     ("wallex-tests", &[]),

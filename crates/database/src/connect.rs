@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use thiserror::Error;
 use wallex_ports::{BoxError, NotMigrated, Shards};
@@ -87,14 +87,24 @@ pub enum ConnectError {
     },
 }
 
-/// A database with a pool to write and a pool to read, so that readers never hold up a commit.
+/// A database with a pool to write, a pool to read and a pool for background work, so that neither
+/// readers nor projections hold up a commit.
 #[derive(Debug)]
 pub struct Database {
     url: DatabaseUrl,
     backend: Backend,
     write: DatabaseConnection,
     read: DatabaseConnection,
+    background: DatabaseConnection,
     shards: OnceLock<Shards>,
+}
+
+/// The pools of one database.
+pub(crate) struct Pools {
+    pub(crate) write: DatabaseConnection,
+    pub(crate) read: DatabaseConnection,
+    /// On SQLite it only reads: there is one writer.
+    pub(crate) background: DatabaseConnection,
 }
 
 impl Database {
@@ -103,7 +113,7 @@ impl Database {
     /// # Errors
     /// When it can't be reached, is too old, or is not durable.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
-        let (backend, (write, read)) = match &options.url {
+        let (backend, pools) = match &options.url {
             DatabaseUrl::Sqlite { path } => {
                 (Backend::Sqlite, sqlite::connect(path, options).await?)
             }
@@ -111,7 +121,9 @@ impl Database {
                 (Backend::Postgres, postgres::connect(url, options).await?)
             }
         };
-        Ok(Self { url: options.url.clone(), backend, write, read, shards: OnceLock::new() })
+        let Pools { write, read, background } = pools;
+        let shards = OnceLock::new();
+        Ok(Self { url: options.url.clone(), backend, write, read, background, shards })
     }
 
     /// Which kind it is.
@@ -144,11 +156,42 @@ impl Database {
     /// # Errors
     /// When no connection is free in time, or the database does not answer.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        // On SQLite a transaction that reads first and writes later could find another process in
-        // its way half-way through; IMMEDIATE waits at the door instead. PostgreSQL ignores it.
-        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        self.write.begin_with_options(options).await
+        begin_writing(&self.write).await
+    }
+
+    /// The pool for reading in the background.
+    #[must_use]
+    pub fn background(&self) -> &DatabaseConnection {
+        &self.background
+    }
+
+    /// Begins a transaction that will write in the background: it takes no connection that a command
+    /// may be waiting for. On SQLite, where there is one writer, it must be short.
+    ///
+    /// # Errors
+    /// When no connection is free in time, or the database does not answer.
+    pub async fn begin_background(&self) -> Result<DatabaseTransaction, DbErr> {
+        begin_writing(match self.backend {
+            Backend::Postgres => &self.background,
+            Backend::Sqlite => &self.write,
+        })
+        .await
+    }
+
+    /// Begins a transaction that only reads, in the background, and sees one state of the database
+    /// whatever is committed meanwhile.
+    ///
+    /// # Errors
+    /// When no connection is free in time, or the database does not answer.
+    pub async fn begin_snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        // A SQLite transaction is a snapshot from its first read on, and deferred by default.
+        let postgres = self.backend == Backend::Postgres;
+        let options = TransactionOptions {
+            isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+            access_mode: postgres.then_some(AccessMode::ReadOnly),
+            ..Default::default()
+        };
+        self.background.begin_with_options(options).await
     }
 
     /// How many shards the database has.
@@ -164,17 +207,27 @@ impl Database {
         self.shards.get_or_init(|| shards);
     }
 
-    /// Closes both pools; statements under way are finished.
+    /// Closes the pools; statements under way are finished.
     pub async fn close(&self) {
         match self.backend {
             Backend::Postgres => {
                 self.write.get_postgres_connection_pool().close().await;
                 self.read.get_postgres_connection_pool().close().await;
+                self.background.get_postgres_connection_pool().close().await;
             }
             Backend::Sqlite => {
                 self.read.get_sqlite_connection_pool().close().await;
+                self.background.get_sqlite_connection_pool().close().await;
                 self.write.get_sqlite_connection_pool().close().await;
             }
         }
     }
+}
+
+async fn begin_writing(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    // On SQLite a transaction that reads first and writes later could find another process in its
+    // way half-way through; IMMEDIATE waits at the door instead. PostgreSQL ignores it.
+    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+    pool.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
+        .await
 }

@@ -4,11 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::timeout;
 
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Pools};
 use crate::{ConnectOptions, url::SecretUrl};
 
 /// How long a connection rests before it is asked whether it is still there.
@@ -40,11 +40,11 @@ fn session(options: &ConnectOptions) -> [(&'static str, String); 10] {
     ]
 }
 
-/// Opens the write pool and the read pool.
+/// Opens the pools.
 pub(crate) async fn connect(
     url: &SecretUrl,
     options: &ConnectOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+) -> Result<Pools, ConnectError> {
     let connect = PgConnectOptions::from_str(url.expose())
         .map_err(|error| ConnectError::Url(error.into()))?
         .options(session(options))
@@ -63,7 +63,7 @@ pub(crate) async fn connect(
     if version < MIN_SERVER_VERSION {
         return Err(ConnectError::TooOld { found: version / 10_000 });
     }
-    let pool = async |connections: u32| -> Result<PgPool, ConnectError> {
+    let pool = async |connections: u32| -> Result<DatabaseConnection, ConnectError> {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(options.acquire_timeout)
@@ -90,14 +90,14 @@ pub(crate) async fn connect(
             })
             .connect_with(connect.clone())
             .await
+            .map(SqlxPostgresConnector::from_sqlx_postgres_pool)
             .map_err(unreachable)
     };
-    let write = pool(options.write_connections).await?;
-    let read = pool(options.read_connections).await?;
-    Ok((
-        SqlxPostgresConnector::from_sqlx_postgres_pool(write),
-        SqlxPostgresConnector::from_sqlx_postgres_pool(read),
-    ))
+    Ok(Pools {
+        write: pool(options.write_connections).await?,
+        read: pool(options.read_connections).await?,
+        background: pool(options.background_connections).await?,
+    })
 }
 
 fn unreachable(error: sqlx::Error) -> ConnectError {

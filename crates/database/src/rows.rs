@@ -50,6 +50,19 @@ impl Row {
         self.0.try_get("", column).map_err(|error| RowError::new(column, error))
     }
 
+    /// A text that may be NULL, parsed into `T`.
+    ///
+    /// # Errors
+    /// When there is no such column, or its text does not parse.
+    pub fn parse_nullable<T>(&self, column: &'static str) -> Result<Option<T>, RowError>
+    where
+        T: std::str::FromStr<Err: Into<BoxError>>,
+    {
+        let text: Option<String> =
+            self.0.try_get("", column).map_err(|error| RowError::new(column, error))?;
+        text.map(|text| text.parse::<T>()).transpose().map_err(|error| RowError::new(column, error))
+    }
+
     /// A `bigint`.
     ///
     /// # Errors

@@ -3,23 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+use sea_orm::SqlxSqliteConnector;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::ConnectOptions;
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Pools};
 
 /// How long the writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the one writer and the readers.
-pub(crate) async fn connect(
-    path: &Path,
-    options: &ConnectOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Pools, ConnectError> {
     let connect = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -58,10 +55,12 @@ pub(crate) async fn connect(
         write.execute(sql).await.map_err(|error| ConnectError::Unreachable(error.into()))?;
     }
     let read = pool(options.read_connections).await?;
-    Ok((
-        SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-        SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-    ))
+    let background = pool(options.background_connections).await?;
+    Ok(Pools {
+        write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+        read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+        background: SqlxSqliteConnector::from_sqlx_sqlite_pool(background),
+    })
 }
 
 /// SQLite ignores a pragma that it can't follow: what counts is what it says afterwards.

@@ -3,6 +3,8 @@
 //!
 //! - [`Committer`]: one transaction for everything that a batch of commands writes.
 //! - [`Wallets`], [`Events`], [`IdempotencyRecords`]: what the write side reads.
+//! - [`ReadModels`]: what the projections say.
+//! - [`Projectors`], [`DeadLetters`], [`Recovery`]: how projections are seen and steered.
 //! - [`Readiness`]: whether the database answers and is migrated.
 //! - [`Clock`], [`IdGenerator`]: time and identity, so that a test decides them.
 
@@ -11,7 +13,9 @@ mod clock;
 mod commit;
 mod error;
 mod idempotency;
+mod operations;
 mod read;
+mod read_models;
 mod request;
 mod shard;
 mod timestamp;
@@ -24,7 +28,14 @@ pub use commit::{
 };
 pub use error::{BoxError, NotMigrated, ReadError};
 pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
+pub use operations::{
+    CurrencyTotals, DIFFERENCES_MAX, DeadLetter, DeadLetterError, DeadLetters, Difference,
+    Operation, OperationKind, OperationState, OutboxShard, Place, Progress, ProjectorState,
+    ProjectorStatus, Projectors, Recovery, Replay, Report, Scope, StartError, Statistics,
+    SteerError, StoredEvent, TableTally,
+};
 pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
+pub use read_models::{EntryType, LedgerEntry, LedgerFilter, Projected, ReadModels, ShardPosition};
 pub use request::{CorrelationId, EventMetadata, IdempotencyKey, Route, Traceparent};
 pub use shard::{MAX_SHARDS, Shards};
 pub use timestamp::Timestamp;

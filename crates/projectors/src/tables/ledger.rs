@@ -1,0 +1,95 @@
+//! `ledger_entries`: one row an event.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use uuid::Uuid;
+use wallex_database::{Column, Insert, KeyedDelete, Row, RowError};
+use wallex_domain::Balance;
+use wallex_ports::{EntryType, LedgerEntry, Timestamp, WalletKey};
+
+use super::{key_columns, nullable};
+
+pub(crate) const TABLE: &str = "ledger_entries";
+/// What [`entry`] reads, of a table that is called `t`. A UUID is a type of its own on PostgreSQL
+/// and text on SQLite.
+pub(crate) const COLUMNS: &str = "t.tenant, t.wallet_id, t.version, t.position, \
+     CAST(t.event_id AS text) AS event_id, t.type, t.amount, t.balance_after, t.currency, \
+     t.description, t.reference, t.transfer_id, t.counterparty, t.recorded_at_ms";
+
+/// The line in a row.
+pub(crate) fn entry(row: &Row) -> Result<LedgerEntry, RowError> {
+    let entry_type = row.text("type")?;
+    let transfer_id: Option<Uuid> = row.parse_nullable("transfer_id")?;
+    Ok(LedgerEntry {
+        wallet: WalletKey { tenant: row.parse("tenant")?, wallet_id: row.parse("wallet_id")? },
+        version: row.number("version")?,
+        position: row.number("position")?,
+        event_id: row.uuid("event_id")?.into(),
+        entry_type: EntryType::parse(&entry_type)
+            .ok_or_else(|| RowError::new("type", format!("{entry_type:?} is no type")))?,
+        amount: row.number::<Balance>("amount")?,
+        balance_after: row.number::<Balance>("balance_after")?,
+        currency: row.parse("currency")?,
+        description: row.parse_nullable("description")?,
+        reference: row.parse_nullable("reference")?,
+        transfer_id: transfer_id.map(Into::into),
+        counterparty: row.parse_nullable("counterparty")?,
+        recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
+    })
+}
+
+fn columns(shard: u16, rows: &[LedgerEntry]) -> Vec<Column> {
+    let mut columns = key_columns(shard, rows.iter().map(|row| &row.wallet));
+    columns.extend([
+        Column::int("version", rows.iter().map(|row| row.version.cast_signed())),
+        Column::int("position", rows.iter().map(|row| row.position.cast_signed())),
+        Column::uuid("event_id", rows.iter().map(|row| row.event_id.as_uuid())),
+        Column::text("type", rows.iter().map(|row| row.entry_type.as_str())),
+        Column::int("amount", rows.iter().map(|row| row.amount.minor_units())),
+        Column::int("balance_after", rows.iter().map(|row| row.balance_after.minor_units())),
+        Column::text("currency", rows.iter().map(|row| row.currency.as_str().to_owned())),
+        nullable(
+            "description",
+            rows.iter().map(|row| row.description.as_ref().map(|text| text.as_str().to_owned())),
+        ),
+        nullable(
+            "reference",
+            rows.iter().map(|row| row.reference.as_ref().map(|text| text.as_str().to_owned())),
+        ),
+        nullable("transfer_id", rows.iter().map(|row| row.transfer_id.map(|id| id.to_string()))),
+        nullable(
+            "counterparty",
+            rows.iter().map(|row| row.counterparty.as_ref().map(|id| id.as_str().to_owned())),
+        ),
+        Column::int("recorded_at_ms", rows.iter().map(|row| row.recorded_at.unix_ms())),
+    ]);
+    columns
+}
+
+/// Inserts rows; the keys of those that were not there yet. One that is there stays as it is.
+pub(crate) async fn insert_new(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[LedgerEntry],
+) -> Result<u64, DbErr> {
+    Insert::into(TABLE, columns(shard, rows)).tail("ON CONFLICT DO NOTHING").execute(conn).await
+}
+
+/// Writes rows. They must not be there: delete first what stands in their place.
+pub(crate) async fn insert(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[LedgerEntry],
+) -> Result<(), DbErr> {
+    Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(|_| ())
+}
+
+/// Deletes the rows of `keys` (wallet and version).
+pub(crate) async fn delete(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    keys: &[(&WalletKey, u64)],
+) -> Result<(), DbErr> {
+    let mut columns = key_columns(shard, keys.iter().map(|(key, _)| *key));
+    columns.push(Column::int("version", keys.iter().map(|(_, version)| version.cast_signed())));
+    KeyedDelete::new(TABLE, columns).execute(conn).await.map(|_| ())
+}

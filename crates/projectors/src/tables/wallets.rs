@@ -1,0 +1,73 @@
+//! `wallets`: the read model, one row a wallet.
+
+use sea_orm::{ConnectionTrait, DbErr};
+use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
+use wallex_domain::{Balance, Currency, Wallet, WalletId};
+use wallex_ports::{Timestamp, WalletKey, WalletState};
+
+use super::key_columns;
+
+pub(crate) const TABLE: &str = "wallets";
+/// What [`state`] reads, of a table that is called `t`.
+pub(crate) const COLUMNS: &str = "t.tenant, t.wallet_id, t.owner_id, t.currency, t.balance, \
+                                  t.version, t.created_at_ms, t.updated_at_ms";
+
+/// The wallet in a row.
+pub(crate) fn state(row: &Row) -> Result<(WalletKey, WalletState), RowError> {
+    let wallet_id: WalletId = row.parse("wallet_id")?;
+    let key = WalletKey { tenant: row.parse("tenant")?, wallet_id: wallet_id.clone() };
+    let currency: Currency = row.parse("currency")?;
+    let balance: Balance = row.number("balance")?;
+    let (owner_id, version) = (row.parse("owner_id")?, row.number("version")?);
+    let state = WalletState {
+        wallet: Wallet::from_snapshot(wallet_id, owner_id, currency, balance, version),
+        created_at: Timestamp::from_unix_ms(row.int("created_at_ms")?),
+        updated_at: Timestamp::from_unix_ms(row.int("updated_at_ms")?),
+    };
+    Ok((key, state))
+}
+
+/// The rows of `keys` that there are.
+pub(crate) async fn load<'a>(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    keys: impl Iterator<Item = &'a WalletKey> + Clone,
+) -> Result<Vec<Row>, DbErr> {
+    let select = KeyedSelect::new(COLUMNS, TABLE, key_columns(shard, keys));
+    Ok(select.query(conn).await?.into_iter().map(Row).collect())
+}
+
+/// Writes rows, over what stands there.
+pub(crate) async fn upsert(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[(&WalletKey, &WalletState)],
+) -> Result<(), DbErr> {
+    let wallets = || rows.iter().map(|(_, state)| &state.wallet);
+    let mut columns = key_columns(shard, rows.iter().map(|(key, _)| *key));
+    columns.extend([
+        Column::text("owner_id", wallets().map(|w| w.owner_id().as_str())),
+        Column::text("currency", wallets().map(|w| w.currency().as_str().to_owned())),
+        Column::int("balance", wallets().map(|w| w.balance().minor_units())),
+        Column::int("version", wallets().map(|w| w.version().cast_signed())),
+        Column::int("created_at_ms", rows.iter().map(|(_, state)| state.created_at.unix_ms())),
+        Column::int("updated_at_ms", rows.iter().map(|(_, state)| state.updated_at.unix_ms())),
+    ]);
+    let set = ["owner_id", "currency", "balance", "version", "created_at_ms", "updated_at_ms"]
+        .map(|column| format!("{column} = excluded.{column}"))
+        .join(", ");
+    Insert::into(TABLE, columns)
+        .tail(format!("ON CONFLICT (shard, tenant, wallet_id) DO UPDATE SET {set}"))
+        .execute(conn)
+        .await
+        .map(|_| ())
+}
+
+/// Deletes the rows of `keys`.
+pub(crate) async fn delete<'a>(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    keys: impl Iterator<Item = &'a WalletKey> + Clone,
+) -> Result<(), DbErr> {
+    KeyedDelete::new(TABLE, key_columns(shard, keys)).execute(conn).await.map(|_| ())
+}
