@@ -5,6 +5,7 @@ mod currency;
 mod event;
 mod ids;
 mod money;
+mod standing;
 mod text;
 mod wallet;
 
@@ -13,7 +14,6 @@ pub use currency::Currency;
 pub use event::{Movement, TransferLeg, WalletEvent};
 pub use ids::{EventId, OwnerId, TenantId, TransferId, WalletId};
 pub use money::{Amount, AmountError, Balance, BalanceError, MAX_MINOR_UNITS};
+pub use standing::{ApplyError, Standing};
 pub use text::{Description, Reference, TextError};
-pub use wallet::{
-    ApplyError, CreditError, DebitError, Memo, Transfer, TransferError, Wallet, transfer,
-};
+pub use wallet::{CreditError, DebitError, Memo, Transfer, TransferError, Wallet, transfer};

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::{
-    Amount, Balance, Currency, Description, MAX_MINOR_UNITS, Movement, OwnerId, Reference,
-    TransferId, TransferLeg, WalletEvent, WalletId,
+    Amount, ApplyError, Balance, Currency, Description, MAX_MINOR_UNITS, Movement, OwnerId,
+    Reference, Standing, TransferId, TransferLeg, WalletEvent, WalletId,
 };
 
 /// A wallet as its history has made it.
@@ -15,9 +15,7 @@ use crate::{
 pub struct Wallet {
     id: WalletId,
     owner_id: OwnerId,
-    currency: Currency,
-    balance: Balance,
-    version: u64,
+    standing: Standing,
 }
 
 /// What a movement is noted with.
@@ -77,40 +75,6 @@ pub enum TransferError {
     Credit(#[from] CreditError),
 }
 
-/// Why an event does not follow from the state that it is applied to: the history is damaged.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ApplyError {
-    /// The first event of a wallet is not its creation.
-    #[error("the first event is not a creation")]
-    NotCreated,
-    /// A second creation.
-    #[error("the wallet is created a second time at version {version}")]
-    CreatedAgain {
-        /// The version that the event would have had.
-        version: u64,
-    },
-    /// An event in another currency than the wallet's.
-    #[error("version {version} is in {found}, the wallet holds {expected}")]
-    Currency {
-        /// The version that the event would have had.
-        version: u64,
-        /// The wallet's currency.
-        expected: Currency,
-        /// The event's currency.
-        found: Currency,
-    },
-    /// The balance that the event records is not the one that its amount leads to.
-    #[error("version {version} records a balance of {found}, its amount leads to {expected:?}")]
-    Balance {
-        /// The version that the event would have had.
-        version: u64,
-        /// The balance that follows from the history; `None` when it would leave the limits.
-        expected: Option<Balance>,
-        /// The balance that the event records.
-        found: Balance,
-    },
-}
-
 impl Wallet {
     /// Decides to open a wallet: the event to record as version 1.
     #[must_use]
@@ -140,10 +104,10 @@ impl Wallet {
         memo: Memo,
         transfer: Option<TransferLeg>,
     ) -> Result<WalletEvent, CreditError> {
-        let balance_after = self
-            .balance
+        let balance = self.balance();
+        let balance_after = balance
             .checked_add(amount)
-            .ok_or(CreditError::BalanceLimitExceeded { balance: self.balance, amount })?;
+            .ok_or(CreditError::BalanceLimitExceeded { balance, amount })?;
         Ok(WalletEvent::Credited(self.movement(amount, balance_after, memo, transfer)))
     }
 
@@ -153,10 +117,9 @@ impl Wallet {
         memo: Memo,
         transfer: Option<TransferLeg>,
     ) -> Result<WalletEvent, DebitError> {
-        let balance_after = self
-            .balance
-            .checked_sub(amount)
-            .ok_or(DebitError::InsufficientFunds { balance: self.balance, amount })?;
+        let balance = self.balance();
+        let balance_after =
+            balance.checked_sub(amount).ok_or(DebitError::InsufficientFunds { balance, amount })?;
         Ok(WalletEvent::Debited(self.movement(amount, balance_after, memo, transfer)))
     }
 
@@ -168,7 +131,7 @@ impl Wallet {
         transfer: Option<TransferLeg>,
     ) -> Movement {
         let Memo { description, reference } = memo;
-        let currency = self.currency;
+        let currency = self.currency();
         Movement { amount, balance_after, currency, description, reference, transfer }
     }
 
@@ -177,10 +140,10 @@ impl Wallet {
     /// # Errors
     /// When `event` is not a creation.
     pub fn from_created(id: WalletId, event: &WalletEvent) -> Result<Self, ApplyError> {
-        let WalletEvent::Created { owner_id, currency, initial_balance } = event else {
+        let WalletEvent::Created { owner_id, .. } = event else {
             return Err(ApplyError::NotCreated);
         };
-        Ok(Self::from_snapshot(id, owner_id.clone(), *currency, *initial_balance, 1))
+        Ok(Self { id, owner_id: owner_id.clone(), standing: Standing::opened(event)? })
     }
 
     /// Folds one more event in.
@@ -188,23 +151,7 @@ impl Wallet {
     /// # Errors
     /// When the event does not follow from this state; the wallet is then unchanged.
     pub fn apply(&mut self, event: &WalletEvent) -> Result<(), ApplyError> {
-        let version = self.version + 1;
-        let (movement, expected) = match event {
-            WalletEvent::Created { .. } => return Err(ApplyError::CreatedAgain { version }),
-            WalletEvent::Credited(m) => (m, self.balance.checked_add(m.amount)),
-            WalletEvent::Debited(m) => (m, self.balance.checked_sub(m.amount)),
-        };
-        if movement.currency != self.currency {
-            let (expected, found) = (self.currency, movement.currency);
-            return Err(ApplyError::Currency { version, expected, found });
-        }
-        if expected != Some(movement.balance_after) {
-            let found = movement.balance_after;
-            return Err(ApplyError::Balance { version, expected, found });
-        }
-        self.balance = movement.balance_after;
-        self.version = version;
-        Ok(())
+        self.standing.apply(event)
     }
 
     /// Folds a whole history, oldest event first; `None` when there is none.
@@ -234,7 +181,7 @@ impl Wallet {
         balance: Balance,
         version: u64,
     ) -> Self {
-        Self { id, owner_id, currency, balance, version }
+        Self { id, owner_id, standing: Standing::new(currency, balance, version) }
     }
 
     /// Its id.
@@ -252,19 +199,25 @@ impl Wallet {
     /// What it holds.
     #[must_use]
     pub fn currency(&self) -> Currency {
-        self.currency
+        self.standing.currency()
     }
 
     /// How much it holds, in minor units.
     #[must_use]
     pub fn balance(&self) -> Balance {
-        self.balance
+        self.standing.balance()
     }
 
     /// How many events made it: at least 1.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.version
+        self.standing.version()
+    }
+
+    /// What it holds as of its last event.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
     }
 }
 
@@ -291,8 +244,8 @@ pub fn transfer(
     if from.id == to.id {
         return Err(TransferError::SameWallet);
     }
-    if from.currency != to.currency {
-        return Err(TransferError::CurrencyMismatch { from: from.currency, to: to.currency });
+    if from.currency() != to.currency() {
+        return Err(TransferError::CurrencyMismatch { from: from.currency(), to: to.currency() });
     }
     let leg = |other: &Wallet| Some(TransferLeg { transfer_id, counterparty: other.id.clone() });
     Ok(Transfer {
