@@ -246,7 +246,8 @@ pub struct KeyedSelect {
 
 impl KeyedSelect {
     /// The columns `select` of the rows of `table` whose key columns equal those of a row of `keys`.
-    /// Names are qualified by `t`. A key that is asked for twice gives its row once or twice.
+    /// Names are qualified by `t`, and `r` is the row of keys. A key that is asked for twice gives its
+    /// row twice.
     #[must_use]
     pub fn new(select: &'static str, table: &'static str, keys: Vec<Column>) -> Self {
         Self { select, table, keys, condition: String::new(), tail: "" }
@@ -291,10 +292,15 @@ impl KeyedSelect {
             return conn.query_all_raw(backend.statement(sql, values)).await;
         }
         let mut found = Vec::new();
-        for (condition, values) in in_values(&self.keys, rows) {
+        for (rows, values) in value_lists(&self.keys, rows) {
+            // CROSS JOIN holds SQLite to this order: the keys, and for each its rows.
             let sql = format!(
-                "SELECT {} FROM {} AS t WHERE {condition}{and}{}",
-                self.select, self.table, self.condition
+                "WITH r({}) AS (VALUES {rows}) SELECT {} FROM r CROSS JOIN {} AS t ON {}{and}{}",
+                names(&self.keys, ""),
+                self.select,
+                self.table,
+                joined(&self.keys),
+                self.condition
             );
             found.extend(conn.query_all_raw(backend.statement(sql, values)).await?);
         }
@@ -337,8 +343,9 @@ impl KeyedDelete {
             return Ok(conn.execute_raw(backend.statement(sql, values)).await?.rows_affected());
         }
         let mut deleted = 0;
-        for (condition, values) in in_values(&self.keys, rows) {
-            let sql = format!("DELETE FROM {} AS t WHERE {condition}", self.table);
+        for (rows, values) in value_lists(&self.keys, rows) {
+            let names = names(&self.keys, "t.");
+            let sql = format!("DELETE FROM {} AS t WHERE ({names}) IN (VALUES {rows})", self.table);
             deleted += conn.execute_raw(backend.statement(sql, values)).await?.rows_affected();
         }
         Ok(deleted)
@@ -351,21 +358,25 @@ fn joined(keys: &[Column]) -> String {
     equal.join(" AND ")
 }
 
-/// `(t.a, …) IN (VALUES …)` with its values, for each chunk.
-fn in_values(keys: &[Column], rows: usize) -> Vec<(String, Vec<Value>)> {
-    let names: Vec<_> = keys.iter().map(|k| format!("t.{}", k.name)).collect();
+/// `(?, …), …` with its values, for each chunk.
+fn value_lists(keys: &[Column], rows: usize) -> Vec<(String, Vec<Value>)> {
     let row = format!("({})", vec!["?"; keys.len()].join(", "));
     let mut chunks = Vec::new();
     let mut from = 0;
     while from < rows {
         let to = from + sqlite_chunk(rows - from);
-        let values = vec![row.as_str(); to - from].join(", ");
-        let condition = format!("({}) IN (VALUES {values})", names.join(", "));
+        let list = vec![row.as_str(); to - from].join(", ");
         let values = (from..to).flat_map(|row| keys.iter().map(move |k| k.value(row))).collect();
-        chunks.push((condition, values));
+        chunks.push((list, values));
         from = to;
     }
     chunks
+}
+
+/// The names of `keys`, each behind `prefix`.
+fn names(keys: &[Column], prefix: &str) -> String {
+    let names: Vec<_> = keys.iter().map(|k| format!("{prefix}{}", k.name)).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

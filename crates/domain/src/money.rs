@@ -128,6 +128,12 @@ impl TryFrom<i64> for Balance {
     }
 }
 
+impl From<Amount> for Balance {
+    fn from(amount: Amount) -> Self {
+        Self(amount.0)
+    }
+}
+
 impl From<Balance> for i64 {
     fn from(balance: Balance) -> Self {
         balance.0

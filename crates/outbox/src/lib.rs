@@ -5,12 +5,19 @@
 //! the consumer's checkpoint, and by all when it is at or below the lowest. The row refers to the
 //! event's payload by (shard, tenant, wallet, version).
 //!
-//! [`enqueue`] is one statement on PostgreSQL. [`lag`] reads one row a shard and one a checkpoint.
+//! [`enqueue`] is one statement on PostgreSQL. [`read_after`] is an index range scan, at any backlog.
+//! [`lag`] and [`shards`] read a few rows a shard. [`clean`] deletes a bounded range of positions.
+
+mod cleanup;
+mod read;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
 use wallex_domain::EventId;
-use wallex_ports::{ReadError, WalletKey};
+use wallex_ports::{OutboxShard, ReadError, WalletKey};
+
+pub use cleanup::clean;
+pub use read::read_after;
 
 /// An event to be handed to every consumer.
 #[derive(Debug, Clone)]
@@ -73,27 +80,41 @@ pub struct Lag {
 /// # Errors
 /// [`ReadError::Unavailable`] when the database does not answer or is not migrated.
 pub async fn lag(db: &Database) -> Result<Lag, ReadError> {
+    let shards = shards(db).await?;
+    Ok(shards.iter().fold(Lag::default(), |lag, shard| Lag {
+        events: lag.events + shard.head.saturating_sub(shard.processed),
+        age_ms: lag.age_ms.max(shard.lag_age_ms),
+    }))
+}
+
+/// The outbox by shard, in their order. Costs what [`lag`] costs.
+///
+/// # Errors
+/// [`ReadError::Unavailable`] when the database does not answer or is not migrated.
+pub async fn shards(db: &Database) -> Result<Vec<OutboxShard>, ReadError> {
     db.shards()?;
     let now_ms = db.backend().now_ms();
     let sql = format!(
-        "SELECT h.position - c.position AS events, \
+        "SELECT CAST(h.shard AS bigint) AS shard, h.position AS head, c.position AS processed, \
+         coalesce((SELECT min(o.position) FROM outbox o WHERE o.shard = h.shard), 0) AS oldest, \
          coalesce({now_ms} - (SELECT o.created_at_ms FROM outbox o WHERE o.shard = h.shard \
          AND o.position > c.position ORDER BY o.position LIMIT 1), 0) AS age_ms \
          FROM shard_heads h JOIN (SELECT shard, min(position) AS position \
-         FROM projector_checkpoints GROUP BY shard) c ON c.shard = h.shard"
+         FROM projector_checkpoints GROUP BY shard) c ON c.shard = h.shard ORDER BY h.shard"
     );
     let rows = db.read().query_all_raw(db.backend().statement(sql, [])).await;
-    let mut lag = Lag::default();
-    for row in rows.map_err(read_error)? {
-        let shard = of_shard(&Row(row))?;
-        lag.events += shard.events;
-        lag.age_ms = lag.age_ms.max(shard.age_ms);
-    }
-    Ok(lag)
+    let rows = rows.map_err(read_error)?;
+    Ok(rows.into_iter().map(|row| of_shard(&Row(row))).collect::<Result<_, _>>()?)
 }
 
-fn of_shard(row: &Row) -> Result<Lag, RowError> {
-    // A clock that was set back makes no age below zero.
-    let age_ms = row.int("age_ms")?.max(0);
-    Ok(Lag { events: row.number("events")?, age_ms: age_ms.unsigned_abs() })
+fn of_shard(row: &Row) -> Result<OutboxShard, RowError> {
+    let oldest: u64 = row.number("oldest")?;
+    Ok(OutboxShard {
+        shard: row.number("shard")?,
+        head: row.number("head")?,
+        processed: row.number("processed")?,
+        oldest_kept: (oldest > 0).then_some(oldest),
+        // A clock that was set back makes no age below zero.
+        lag_age_ms: row.int("age_ms")?.max(0).unsigned_abs(),
+    })
 }

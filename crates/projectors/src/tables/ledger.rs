@@ -2,8 +2,8 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
-use wallex_database::{Column, Insert, KeyedDelete, Row, RowError};
-use wallex_domain::Balance;
+use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
+use wallex_domain::{Balance, EventId, Standing};
 use wallex_ports::{EntryType, LedgerEntry, Timestamp, WalletKey};
 
 use super::{key_columns, nullable};
@@ -35,6 +35,41 @@ pub(crate) fn entry(row: &Row) -> Result<LedgerEntry, RowError> {
         counterparty: row.parse_nullable("counterparty")?,
         recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
     })
+}
+
+/// What a line says of its wallet.
+pub(crate) fn standing(row: &Row) -> Result<Standing, RowError> {
+    let balance: Balance = row.number("balance_after")?;
+    Ok(Standing::new(row.parse("currency")?, balance, row.number("version")?))
+}
+
+/// The last line of each of `keys` that has one: `tenant`, `wallet_id` and what [`standing`] reads.
+pub(crate) async fn last_lines<'a>(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    keys: impl Iterator<Item = &'a WalletKey> + Clone,
+) -> Result<Vec<Row>, DbErr> {
+    let last = format!(
+        "t.version = (SELECT max(l.version) FROM {TABLE} l WHERE l.shard = r.shard \
+         AND l.tenant = r.tenant AND l.wallet_id = r.wallet_id)"
+    );
+    let columns = "t.tenant, t.wallet_id, t.version, t.balance_after, t.currency";
+    let select = KeyedSelect::new(columns, TABLE, key_columns(shard, keys)).and(last);
+    Ok(select.query(conn).await?.into_iter().map(Row).collect())
+}
+
+/// The lines of events.
+pub(crate) async fn of_events(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    ids: impl Iterator<Item = EventId> + Clone,
+) -> Result<Vec<Row>, DbErr> {
+    let keys = vec![
+        Column::int("shard", ids.clone().map(|_| i64::from(shard))),
+        Column::uuid("event_id", ids.map(EventId::as_uuid)),
+    ];
+    let rows = KeyedSelect::new(COLUMNS, TABLE, keys).query(conn).await?;
+    Ok(rows.into_iter().map(Row).collect())
 }
 
 fn columns(shard: u16, rows: &[LedgerEntry]) -> Vec<Column> {

@@ -3,7 +3,7 @@
 pub(crate) mod ledger;
 pub(crate) mod wallets;
 
-use wallex_database::Column;
+use wallex_database::{Column, Row, RowError};
 use wallex_ports::WalletKey;
 
 /// What stands for NULL in a column of many rows, which can hold none: no text of the domain has
@@ -14,6 +14,11 @@ const NULL: &str = "\u{1}";
 fn nullable(name: &'static str, values: impl IntoIterator<Item = Option<String>>) -> Column {
     let values = values.into_iter().map(|value| value.unwrap_or_else(|| NULL.to_owned()));
     Column::text(name, values).computed(format!("NULLIF({{}}, '{NULL}')"))
+}
+
+/// The wallet that a row is about.
+pub(crate) fn key(row: &Row) -> Result<WalletKey, RowError> {
+    Ok(WalletKey { tenant: row.parse("tenant")?, wallet_id: row.parse("wallet_id")? })
 }
 
 /// The columns of a wallet's key, in one shard.

@@ -1,0 +1,65 @@
+//! Reading for consumers: events in the order of positions.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, DbErr};
+use wallex_database::{Backend, Row};
+
+/// Joins an outbox row `o` with its event `e`.
+const FROM_OUTBOX: &str = "SELECT o.position, o.tenant, o.wallet_id, o.version, \
+     CAST(o.event_id AS text) AS event_id, coalesce(e.type, o.type) AS type, \
+     CAST(coalesce(e.schema_version, 0) AS bigint) AS schema_version, \
+     CAST(e.payload AS text) AS payload, coalesce(e.recorded_at_ms, o.created_at_ms) AS recorded_at_ms \
+     FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.tenant = o.tenant \
+     AND e.wallet_id = o.wallet_id AND e.version = o.version \
+     WHERE o.shard = $1 AND o.position > $2 ORDER BY o.position LIMIT $3";
+
+const FROM_EVENTS: &str = "SELECT e.position, e.tenant, e.wallet_id, e.version, \
+     CAST(e.event_id AS text) AS event_id, e.type, \
+     CAST(e.schema_version AS bigint) AS schema_version, CAST(e.payload AS text) AS payload, \
+     e.recorded_at_ms FROM events e \
+     WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3";
+
+/// At most `limit` events of `shard` behind `after`, in the order of positions: the columns
+/// `position`, `tenant`, `wallet_id`, `version`, `event_id`, `type`, `schema_version`, `payload`
+/// (NULL when the event is gone, and only its outbox row is left) and `recorded_at_ms`.
+///
+/// Positions have no gaps, so a gap in the outbox shows: the rows that a cleanup deleted before a
+/// new consumer began, or a row that was lost, are read from the events themselves.
+///
+/// # Errors
+/// The database's.
+pub async fn read_after(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Row>, DbErr> {
+    let rows = query(conn, FROM_OUTBOX, shard, after, limit).await?;
+    let whole = rows.iter().zip(after + 1..).all(|((position, _), expected)| *position == expected);
+    if whole && !rows.is_empty() {
+        return Ok(rows.into_iter().map(|(_, row)| row).collect());
+    }
+    let mut found: BTreeMap<u64, Row> = BTreeMap::new();
+    found.extend(query(conn, FROM_EVENTS, shard, after, limit).await?);
+    found.extend(rows);
+    Ok(found.into_values().take(limit as usize).collect())
+}
+
+async fn query(
+    conn: &impl ConnectionTrait,
+    sql: &str,
+    shard: u16,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, Row)>, DbErr> {
+    let values = [i64::from(shard).into(), after.cast_signed().into(), i64::from(limit).into()];
+    let rows = conn.query_all_raw(Backend::of(conn).statement(sql, values)).await?;
+    rows.into_iter()
+        .map(|row| {
+            let row = Row(row);
+            let position = row.number("position").map_err(|e| DbErr::Custom(e.to_string()))?;
+            Ok((position, row))
+        })
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! An event as a projector meets it, and the batches that it comes in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wallex_database::{Row, RowError};
+use wallex_domain::{EventId, WalletEvent};
+use wallex_ports::{Timestamp, WalletKey};
+
+/// An event of the history, decodable or not.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its wallet.
+    pub wallet: WalletKey,
+    /// Its place in its wallet's history, from 1.
+    pub version: u64,
+    /// Its place in its shard.
+    pub position: u64,
+    /// Its identity.
+    pub event_id: EventId,
+    /// Its type, as stored.
+    pub event_type: String,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    decoded: Result<WalletEvent, String>,
+}
+
+impl Event {
+    /// The event in a row with the columns of [`wallex_outbox::read_after`].
+    pub(crate) fn of_row(row: &Row) -> Result<Self, RowError> {
+        let event_type = row.text("type")?;
+        let payload: Option<String> = row.parse_nullable("payload")?;
+        let schema_version = row.int("schema_version")?;
+        let decoded = payload
+            .ok_or_else(|| "the event is gone: only its outbox row is left".to_owned())
+            .and_then(|payload| decode(&event_type, schema_version, &payload));
+        Ok(Self {
+            wallet: WalletKey { tenant: row.parse("tenant")?, wallet_id: row.parse("wallet_id")? },
+            version: row.number("version")?,
+            position: row.number("position")?,
+            event_id: row.uuid("event_id")?.into(),
+            recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
+            event_type,
+            decoded,
+        })
+    }
+
+    /// What happened.
+    ///
+    /// # Errors
+    /// Why it can't be decoded.
+    pub fn decoded(&self) -> Result<&WalletEvent, &str> {
+        self.decoded.as_ref().map_err(String::as_str)
+    }
+}
+
+fn decode(event_type: &str, schema_version: i64, payload: &str) -> Result<WalletEvent, String> {
+    let known = u16::try_from(schema_version).unwrap_or(0);
+    WalletEvent::decode(event_type, known, payload).map_err(|error| {
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+        format!("{error}{}", source.unwrap_or_default())
+    })
+}
+
+/// The events that were left out of a projection by hand: versions by wallet.
+#[derive(Debug, Clone, Default)]
+pub struct Discarded(BTreeMap<WalletKey, BTreeSet<u64>>);
+
+impl Discarded {
+    /// Adds one event.
+    pub(crate) fn insert(&mut self, wallet: WalletKey, version: u64) {
+        self.0.entry(wallet).or_default().insert(version);
+    }
+
+    /// Whether that event was left out.
+    #[must_use]
+    pub fn contains(&self, wallet: &WalletKey, version: u64) -> bool {
+        self.0.get(wallet).is_some_and(|versions| versions.contains(&version))
+    }
+}
+
+/// Events of one shard to be applied in one transaction, in the order of positions.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Their shard.
+    pub shard: u16,
+    /// The events, without those of parked wallets.
+    pub events: &'a [&'a Event],
+    /// What was left out of this projection by hand.
+    pub discarded: &'a Discarded,
+}
+
+impl<'a> Batch<'a> {
+    /// The events by wallet; those of one wallet in order.
+    #[must_use]
+    pub fn by_wallet(&self) -> BTreeMap<&'a WalletKey, Vec<&'a Event>> {
+        let mut wallets: BTreeMap<&WalletKey, Vec<&Event>> = BTreeMap::new();
+        for &event in self.events {
+            wallets.entry(&event.wallet).or_default().push(event);
+        }
+        wallets
+    }
+}

@@ -1,0 +1,145 @@
+//! The ledger: `ledger_entries`, one line an event.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseTransaction, DbErr};
+use wallex_domain::{Balance, EventId, Movement, WalletEvent};
+use wallex_ports::{EntryType, LedgerEntry, WalletKey};
+
+use crate::event::{Batch, Event};
+use crate::fold::Folded;
+use crate::projector::{ApplyError, Poison, Projector, sentence};
+use crate::reconcile::{Findings, Mode, Stretch};
+use crate::tables::{self, ledger};
+
+/// Keeps `ledger_entries`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ledger;
+
+#[async_trait]
+impl Projector for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        let histories = batch.by_wallet();
+        let mut standing: HashMap<WalletKey, Result<Folded, String>> = HashMap::new();
+        for row in ledger::last_lines(tx, batch.shard, histories.keys().copied()).await? {
+            let folded = ledger::standing(&row).map(Folded::of_standing);
+            standing.insert(tables::key(&row)?, folded.map_err(|error| sentence(&error)));
+        }
+        let mut entries: Vec<LedgerEntry> = Vec::with_capacity(batch.events.len());
+        let mut poison = Vec::new();
+        for (key, events) in &histories {
+            match standing.remove(*key).unwrap_or_else(|| Ok(Folded::default())) {
+                Ok(mut folded) => {
+                    // What was applied before comes again when a checkpoint was set back.
+                    let reached = folded.version();
+                    for event in events.iter().filter(|event| event.version > reached) {
+                        let followed = folded.follow(event, batch.discarded);
+                        match followed.and_then(|()| Ok(entry_of(event)?)) {
+                            Ok(entry) => entries.push(entry),
+                            Err(error) => {
+                                poison.push(Poison::of(event, error));
+                                break;
+                            }
+                        }
+                    }
+                }
+                // The last line can't be read: nothing can be put behind it.
+                Err(error) => poison.extend(events.first().map(|event| Poison::of(event, error))),
+            }
+        }
+        if !poison.is_empty() {
+            return Err(ApplyError::Poison(poison));
+        }
+        let written = ledger::insert_new(tx, batch.shard, &entries).await?;
+        if written == entries.len() as u64 {
+            return Ok(());
+        }
+        Err(ApplyError::Poison(taken_places(tx, batch, &entries).await?))
+    }
+
+    async fn reconcile(
+        &self,
+        tx: &DatabaseTransaction,
+        stretch: &Stretch<'_>,
+        mode: Mode,
+    ) -> Result<Findings, DbErr> {
+        let _ = (tx, stretch, mode);
+        Ok(Findings::default())
+    }
+}
+
+/// The events whose line could not be written because another row has its place or its event.
+async fn taken_places(
+    tx: &DatabaseTransaction,
+    batch: &Batch<'_>,
+    entries: &[LedgerEntry],
+) -> Result<Vec<Poison>, ApplyError> {
+    let ids = entries.iter().map(|entry| entry.event_id);
+    let mut found: HashMap<EventId, Option<LedgerEntry>> = HashMap::new();
+    for row in ledger::of_events(tx, batch.shard, ids).await? {
+        found.insert(row.uuid("event_id")?.into(), ledger::entry(&row).ok());
+    }
+    let taken = |event: &&&Event| {
+        entries.iter().find(|entry| entry.event_id == event.event_id).is_some_and(|entry| {
+            found.get(&entry.event_id).is_none_or(|line| line.as_ref() != Some(entry))
+        })
+    };
+    let error = "a row that does not belong to it has its place in the ledger";
+    let poison: Vec<_> = batch
+        .events
+        .iter()
+        .filter(taken)
+        .map(|event| Poison::of(event, error.to_owned()))
+        .collect();
+    if poison.is_empty() {
+        // All lines stand as they should although fewer were written: somebody else wrote them.
+        return Err(DbErr::Custom("lines of the ledger appeared by themselves".to_owned()).into());
+    }
+    Ok(poison)
+}
+
+/// The line of an event.
+///
+/// # Errors
+/// Why it can't be decoded.
+pub(crate) fn entry_of(event: &Event) -> Result<LedgerEntry, &str> {
+    let line = |entry_type, amount: Balance, balance_after, currency| LedgerEntry {
+        wallet: event.wallet.clone(),
+        version: event.version,
+        position: event.position,
+        event_id: event.event_id,
+        entry_type,
+        amount,
+        balance_after,
+        currency,
+        description: None,
+        reference: None,
+        transfer_id: None,
+        counterparty: None,
+        recorded_at: event.recorded_at,
+    };
+    let movement = |m: &Movement, alone, in_transfer| LedgerEntry {
+        description: m.description.clone(),
+        reference: m.reference.clone(),
+        transfer_id: m.transfer.as_ref().map(|leg| leg.transfer_id),
+        counterparty: m.transfer.as_ref().map(|leg| leg.counterparty.clone()),
+        ..line(
+            if m.transfer.is_some() { in_transfer } else { alone },
+            m.amount.into(),
+            m.balance_after,
+            m.currency,
+        )
+    };
+    Ok(match event.decoded()? {
+        WalletEvent::Created { currency, initial_balance, .. } => {
+            line(EntryType::Opening, *initial_balance, *initial_balance, *currency)
+        }
+        WalletEvent::Credited(m) => movement(m, EntryType::Credit, EntryType::TransferIn),
+        WalletEvent::Debited(m) => movement(m, EntryType::Debit, EntryType::TransferOut),
+    })
+}

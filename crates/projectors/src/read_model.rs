@@ -1,0 +1,70 @@
+//! The read model: `wallets`, one row a wallet, as of the last event that was applied.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseTransaction, DbErr};
+use wallex_ports::{WalletKey, WalletState};
+
+use crate::event::Batch;
+use crate::fold::Folded;
+use crate::projector::{ApplyError, Poison, Projector, sentence};
+use crate::reconcile::{Findings, Mode, Stretch};
+use crate::tables::{self, wallets};
+
+/// Keeps `wallets`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadModel;
+
+#[async_trait]
+impl Projector for ReadModel {
+    fn name(&self) -> &'static str {
+        "read_model"
+    }
+
+    async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        let histories = batch.by_wallet();
+        let mut standing: HashMap<WalletKey, Result<Folded, String>> = HashMap::new();
+        for row in wallets::load(tx, batch.shard, histories.keys().copied()).await? {
+            let folded = wallets::state(&row).map(|(_, state)| Folded::of_state(&state));
+            standing.insert(tables::key(&row)?, folded.map_err(|error| sentence(&error)));
+        }
+        let mut states = Vec::with_capacity(histories.len());
+        let mut poison = Vec::new();
+        for (key, events) in &histories {
+            let before = standing.remove(*key).unwrap_or_else(|| Ok(Folded::default()));
+            let folded = before.and_then(|mut folded| {
+                // What was applied before comes again when a checkpoint was set back.
+                let reached = folded.version();
+                for event in events.iter().filter(|event| event.version > reached) {
+                    if let Err(error) = folded.follow(event, batch.discarded) {
+                        poison.push(Poison::of(event, error));
+                        break;
+                    }
+                }
+                Ok(folded)
+            });
+            match folded {
+                Ok(folded) => states.extend(folded.state(key).map(|state| (*key, state))),
+                // The row itself can't be read: nothing can be applied to it.
+                Err(error) => poison.extend(events.first().map(|event| Poison::of(event, error))),
+            }
+        }
+        if !poison.is_empty() {
+            return Err(ApplyError::Poison(poison));
+        }
+        let rows: Vec<(&WalletKey, &WalletState)> =
+            states.iter().map(|(key, state)| (*key, state)).collect();
+        Ok(wallets::upsert(tx, batch.shard, &rows).await?)
+    }
+
+    async fn reconcile(
+        &self,
+        tx: &DatabaseTransaction,
+        stretch: &Stretch<'_>,
+        mode: Mode,
+    ) -> Result<Findings, DbErr> {
+        let _ = (tx, stretch, mode);
+        Ok(Findings::default())
+    }
+}
