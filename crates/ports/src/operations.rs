@@ -128,7 +128,7 @@ pub struct DeadLetter {
     pub error: String,
     /// How often it was tried.
     pub attempts: u64,
-    /// Events of the wallet that wait behind it, the projector's checkpoint being where it is.
+    /// Events of the wallet that wait behind it.
     pub queued_events: u64,
     /// When the wallet was parked.
     pub parked_at: Timestamp,

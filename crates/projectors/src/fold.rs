@@ -82,13 +82,6 @@ impl Folded {
         Ok(())
     }
 
-    /// Lets an event that was left out pass: its version counts, nothing else does.
-    pub(crate) fn skip(&mut self) {
-        if let Some(standing) = &mut self.standing {
-            standing.skip();
-        }
-    }
-
     fn touch(&mut self, at: Timestamp) {
         if let Some(opened) = &mut self.opened {
             // A node's clock may be behind another's; a wallet's time does not go back.

@@ -1,15 +1,29 @@
 //! The projections: read models that follow the events, and how they are kept right.
 
+mod apply;
+mod checkpoint;
+mod dead_letters;
 mod event;
 mod fold;
 mod ledger;
+mod metric_names;
+mod parking;
 mod projector;
+mod queries;
 mod read_model;
 mod reconcile;
+mod status;
+mod supervisor;
 mod tables;
+mod worker;
 
+pub use dead_letters::SqlDeadLetters;
 pub use event::{Batch, Discarded, Event};
 pub use ledger::Ledger;
 pub use projector::{ApplyError, Poison, Projector};
+pub use queries::SqlReadModels;
 pub use read_model::ReadModel;
 pub use reconcile::{Findings, Mode, Stretch};
+pub use status::SqlProjectors;
+pub use supervisor::{Switches, WorkerTasks, Workers, projectors};
+pub use worker::WorkerSettings;

@@ -1,0 +1,98 @@
+//! One batch, applied in one transaction with its checkpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use sea_orm::DbErr;
+use thiserror::Error;
+use wallex_database::Database;
+use wallex_ports::WalletKey;
+
+use crate::checkpoint::Seat;
+use crate::event::{Batch, Event};
+use crate::parking;
+use crate::projector::{ApplyError, Poison, Projector};
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// Effect and checkpoint are committed.
+    Committed {
+        /// Wallets that were parked with it.
+        parked: Vec<Poison>,
+    },
+    /// The seat is another's, or the projector was stopped: nothing was written.
+    SeatLost,
+}
+
+/// Why a batch was not applied. Nothing was written, or it was committed and its answer was lost:
+/// the checkpoint tells.
+#[derive(Debug, Error)]
+pub(crate) enum BatchError {
+    #[error("the database failed")]
+    Storage(#[from] DbErr),
+    #[error("the projector panicked")]
+    Panicked,
+    #[error("the projector finds ever more events that it can't apply")]
+    Endless,
+}
+
+/// How a batch is applied.
+pub(crate) struct Step<'a> {
+    pub(crate) db: &'a Database,
+    pub(crate) projector: &'a dyn Projector,
+    pub(crate) seat: &'a Seat,
+    pub(crate) lease: Duration,
+    pub(crate) events_per_second: u64,
+}
+
+impl Step<'_> {
+    /// Applies `events`, which follow position `from`. Wallets with an event that can't be applied
+    /// are parked at it; what they had before is applied, and all other wallets go on.
+    pub(crate) async fn apply(&self, from: u64, events: &[Event]) -> Result<Applied, BatchError> {
+        let Some(to) = events.last().map(|event| event.position) else {
+            return Ok(Applied::Committed { parked: Vec::new() });
+        };
+        let wallets: BTreeSet<&WalletKey> = events.iter().map(|event| &event.wallet).collect();
+        let mut poison: BTreeMap<WalletKey, Poison> = BTreeMap::new();
+        // Every round but the last finds a wallet more, or an earlier event of one.
+        for _ in 0..=events.len() {
+            let tx = self.db.begin_background().await?;
+            let rate = self.events_per_second;
+            if !self.seat.advance(&tx, from, to, self.lease, rate).await? {
+                tx.rollback().await?;
+                return Ok(Applied::SeatLost);
+            }
+            let (name, shard) = (self.seat.projector, self.seat.shard);
+            let parking = parking::of_wallets(&tx, name, shard, &wallets).await?;
+            let new: Vec<&Poison> =
+                poison.values().filter(|p| !parking.parked.contains(&p.wallet)).collect();
+            if !new.is_empty() {
+                parking::park(&tx, name, shard, &new).await?;
+            }
+            let waits = |event: &&Event| {
+                parking.parked.contains(&event.wallet)
+                    || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
+            };
+            let due: Vec<&Event> = events.iter().filter(|event| !waits(event)).collect();
+            let batch = Batch { shard, events: &due, discarded: &parking.discarded };
+            let applying = AssertUnwindSafe(self.projector.apply(&tx, &batch)).catch_unwind();
+            match applying.await.map_err(|_| BatchError::Panicked)? {
+                Ok(()) => {
+                    tx.commit().await?;
+                    let parked = poison.into_values();
+                    let parked = parked.filter(|p| !parking.parked.contains(&p.wallet)).collect();
+                    return Ok(Applied::Committed { parked });
+                }
+                Err(ApplyError::Poison(found)) => {
+                    tx.rollback().await?;
+                    poison.extend(found.into_iter().map(|p| (p.wallet.clone(), p)));
+                }
+                Err(ApplyError::Storage(error)) => return Err(error.into()),
+            }
+        }
+        Err(BatchError::Endless)
+    }
+}

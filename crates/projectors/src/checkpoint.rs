@@ -1,0 +1,211 @@
+//! The checkpoint of one projector in one shard, and the lease on it.
+//!
+//! The lease is a row with an epoch and an end in the database's own time: nodes' clocks differ. Who
+//! takes it raises the epoch, and every write of a holder names the epoch that it took: one that was
+//! frozen, or cut off, can't write once another has taken over.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use wallex_database::{Backend, Database, Row, RowError};
+
+/// A holder that is frozen in the middle of a batch holds the checkpoint's row lock. PostgreSQL ends
+/// its transaction after this long, so that the next holder does not wait for it.
+const FROZEN_MS_MAX: &str = "3000";
+
+/// A lease that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) projector: &'static str,
+    pub(crate) shard: u16,
+    /// What every write of this holder names.
+    epoch: i64,
+}
+
+/// A column that can't be understood, as an error of the database.
+pub(crate) fn unreadable(error: RowError) -> DbErr {
+    DbErr::Type(crate::projector::sentence(&error))
+}
+
+fn lease_until(backend: Backend, lease: Duration) -> String {
+    format!("{} + {}", backend.now_ms(), lease.as_millis())
+}
+
+/// Takes the lease if nobody holds it, and nobody asked for the projector to be stopped; the seat,
+/// and the position of the checkpoint.
+pub(crate) async fn take(
+    db: &Database,
+    projector: &'static str,
+    shard: u16,
+    owner: &str,
+    lease: Duration,
+) -> Result<Option<(Seat, u64)>, DbErr> {
+    let backend = db.backend();
+    let free = format!(
+        "projector = $1 AND shard = $2 AND wanted_state = 'running' AND (owner = '' OR \
+         lease_until_ms <= {})",
+        backend.now_ms()
+    );
+    let key = || [Value::from(projector), i64::from(shard).into()];
+    // Looking costs no lock: who waits for a seat looks often.
+    let look = format!("SELECT 1 FROM projector_checkpoints WHERE {free}");
+    if db.background().query_one_raw(backend.statement(look, key())).await?.is_none() {
+        return Ok(None);
+    }
+    let take = format!(
+        "UPDATE projector_checkpoints SET epoch = epoch + 1, owner = $3, lease_until_ms = {} \
+         WHERE {free} RETURNING epoch, position",
+        lease_until(backend, lease)
+    );
+    let values = key().into_iter().chain([owner.into()]);
+    let tx = db.begin_background().await?;
+    let row = tx.query_one_raw(backend.statement(take, values)).await?;
+    tx.commit().await?;
+    let Some(row) = row.map(Row) else { return Ok(None) };
+    let epoch = row.int("epoch").map_err(unreadable)?;
+    let position = row.number("position").map_err(unreadable)?;
+    Ok(Some((Seat { projector, shard, epoch }, position)))
+}
+
+impl Seat {
+    fn is_mine() -> &'static str {
+        "projector = $1 AND shard = $2 AND epoch = $3 AND wanted_state = 'running'"
+    }
+
+    fn values(&self, more: impl IntoIterator<Item = Value>) -> Vec<Value> {
+        let mine = [self.projector.into(), i64::from(self.shard).into(), self.epoch.into()];
+        mine.into_iter().chain(more).collect()
+    }
+
+    /// Moves the checkpoint on, as the first statement of the transaction that applies the batch:
+    /// whoever else wants these tables takes the same row first. Whether the seat is still this
+    /// holder's, and the checkpoint where it left it.
+    pub(crate) async fn advance(
+        &self,
+        tx: &DatabaseTransaction,
+        from: u64,
+        to: u64,
+        lease: Duration,
+        events_per_second: u64,
+    ) -> Result<bool, DbErr> {
+        let backend = Backend::of(tx);
+        // In the same statement: it costs no round trip.
+        let frozen = match backend {
+            Backend::Postgres => format!(
+                "set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"
+            ),
+            Backend::Sqlite => "1".to_owned(),
+        };
+        let sql = format!(
+            "UPDATE projector_checkpoints SET position = $5, updated_at_ms = {}, \
+             lease_until_ms = {}, events_per_second = $6, last_error = '' \
+             WHERE {} AND position = $4 RETURNING {frozen}",
+            backend.now_ms(),
+            lease_until(backend, lease),
+            Self::is_mine()
+        );
+        let numbers = [from, to, events_per_second].map(|n| Value::from(n.cast_signed()));
+        let moved = tx.query_one_raw(backend.statement(sql, self.values(numbers))).await?;
+        Ok(moved.is_some())
+    }
+
+    /// Keeps the lease; whether it is still this holder's, and the projector wanted.
+    pub(crate) async fn renew(&self, db: &Database, lease: Duration) -> Result<bool, DbErr> {
+        let backend = db.backend();
+        let sql = format!(
+            "UPDATE projector_checkpoints SET lease_until_ms = {}, events_per_second = 0 WHERE {}",
+            lease_until(backend, lease),
+            Self::is_mine()
+        );
+        self.write(db, &sql, []).await
+    }
+
+    /// Records what went wrong, and keeps the lease; whether it is still this holder's.
+    pub(crate) async fn fail(
+        &self,
+        db: &Database,
+        error: &str,
+        lease: Duration,
+    ) -> Result<bool, DbErr> {
+        let backend = db.backend();
+        let sql = format!(
+            "UPDATE projector_checkpoints SET last_error = $4, last_error_at_ms = {}, \
+             lease_until_ms = {}, events_per_second = 0 WHERE {}",
+            backend.now_ms(),
+            lease_until(backend, lease),
+            Self::is_mine()
+        );
+        self.write(db, &sql, [error.into()]).await
+    }
+
+    /// Where the checkpoint stands; `None` when the seat is another's.
+    pub(crate) async fn position(&self, db: &Database) -> Result<Option<u64>, DbErr> {
+        let sql = format!("SELECT position FROM projector_checkpoints WHERE {}", Self::is_mine());
+        let statement = db.backend().statement(sql, self.values([]));
+        let row = db.background().query_one_raw(statement).await?;
+        row.map(|row| Row(row).number("position").map_err(unreadable)).transpose()
+    }
+
+    /// Gives the lease back, so that another process can take it at once.
+    pub(crate) async fn leave(&self, db: &Database) -> Result<(), DbErr> {
+        let sql = "UPDATE projector_checkpoints SET owner = '', lease_until_ms = 0, \
+                   events_per_second = 0 WHERE projector = $1 AND shard = $2 AND epoch = $3";
+        self.write(db, sql, []).await.map(|_| ())
+    }
+
+    async fn write(
+        &self,
+        db: &Database,
+        sql: &str,
+        more: impl IntoIterator<Item = Value>,
+    ) -> Result<bool, DbErr> {
+        let tx = db.begin_background().await?;
+        let statement = db.backend().statement(sql, self.values(more));
+        let written = tx.execute_raw(statement).await?.rows_affected();
+        tx.commit().await?;
+        Ok(written == 1)
+    }
+}
+
+/// Gives a projector a checkpoint in every shard where it has none: one that is new begins at the
+/// first event.
+pub(crate) async fn create_missing(
+    db: &Database,
+    projector: &'static str,
+    shards: u16,
+) -> Result<(), DbErr> {
+    let backend = db.backend();
+    let sql = format!(
+        "INSERT INTO projector_checkpoints (projector, shard, position, updated_at_ms) \
+         SELECT $1, h.shard, 0, {} FROM shard_heads h WHERE h.shard < $2 AND NOT EXISTS \
+         (SELECT 1 FROM projector_checkpoints c WHERE c.projector = $1 AND c.shard = h.shard) \
+         ON CONFLICT DO NOTHING",
+        backend.now_ms()
+    );
+    let values = [projector.into(), i64::from(shards).into()];
+    let tx = db.begin_background().await?;
+    tx.execute_raw(backend.statement(sql, values)).await?;
+    tx.commit().await
+}
+
+/// Holds the checkpoint of a projector in a shard until the transaction ends, and with it what has
+/// been applied; its position.
+pub(crate) async fn hold(
+    tx: &DatabaseTransaction,
+    projector: &str,
+    shard: u16,
+) -> Result<u64, DbErr> {
+    let backend = Backend::of(tx);
+    // On SQLite the transaction itself is the lock.
+    let lock = match backend {
+        Backend::Postgres => " FOR UPDATE",
+        Backend::Sqlite => "",
+    };
+    let sql = format!(
+        "SELECT position FROM projector_checkpoints WHERE projector = $1 AND shard = $2{lock}"
+    );
+    let values = [projector.into(), i64::from(shard).into()];
+    let row = tx.query_one_raw(backend.statement(sql, values)).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound(format!("{projector} has no checkpoint")))?;
+    Row(row).number("position").map_err(unreadable)
+}

@@ -1,0 +1,336 @@
+//! The worker: one projector in one shard.
+//!
+//! It takes the lease, applies batch after batch, and waits for a commit's signal when there is
+//! nothing to do. What a batch costs, n events in it:
+//!
+//! | phase | statements | bounded by |
+//! |---|---|---|
+//! | read | 1, an index range scan | [`WorkerSettings::batch_events_max`] |
+//! | checkpoint, parked wallets | 1 + 1 | 1 row each, while nothing is parked |
+//! | what stands | 1 | the wallets of the batch |
+//! | effect | 1 bulk statement | n |
+//!
+//! A storage error is tried again with exponential backoff and jitter, for ever: it parks nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use wallex_database::Database;
+use wallex_ports::BoxError;
+
+use crate::apply::{Applied, Step};
+use crate::checkpoint::{self, Seat};
+use crate::event::Event;
+use crate::metric_names;
+use crate::projector::{Projector, sentence};
+
+/// How long a lease lasts. A process that was killed is replaced after at most this and
+/// [`SEAT_POLL`].
+const LEASE: Duration = Duration::from_secs(5);
+/// A holder without work keeps its lease this often.
+const RENEW: Duration = Duration::from_millis(1_500);
+/// How often a worker without a seat looks whether there is one.
+const SEAT_POLL: Duration = Duration::from_secs(1);
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Over how long the rate of events is taken.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// How workers behave.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Events in one transaction, at most; `None`: what suits the database.
+    pub batch_events_max: Option<u32>,
+    /// How soon a worker that found nothing looks again, at first. A commit of this process wakes it
+    /// at once; this is for what other processes commit.
+    pub poll_min: Duration,
+    /// How long it waits at most between looks, after many that found nothing.
+    pub poll_max: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            batch_events_max: None,
+            poll_min: Duration::from_millis(20),
+            poll_max: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What tells a worker what to do.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    /// True once the process stops.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Whether this process runs the projector.
+    pub(crate) enabled: watch::Receiver<bool>,
+    /// Changes with every commit of this process.
+    pub(crate) committed: watch::Receiver<u64>,
+}
+
+/// One projector in one shard.
+pub(crate) struct Worker {
+    pub(crate) db: Arc<Database>,
+    pub(crate) projector: Arc<dyn Projector>,
+    pub(crate) shard: u16,
+    /// What the lease names as its holder.
+    pub(crate) owner: Arc<str>,
+    pub(crate) batch_events_max: u32,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) signals: Signals,
+    /// Changes with every batch that is applied.
+    pub(crate) applied: watch::Sender<u64>,
+}
+
+/// Why a worker leaves its seat.
+enum Left {
+    Stopping,
+    Lost,
+}
+
+/// What one look came to.
+enum Turn {
+    /// There was nothing to apply.
+    Idle,
+    /// A batch was applied, up to this position.
+    Applied(u64),
+    /// The seat is another's.
+    Lost,
+}
+
+impl Worker {
+    fn name(&self) -> &'static str {
+        self.projector.name()
+    }
+
+    /// Works until the process stops; a batch under way is finished.
+    pub(crate) async fn run(mut self) {
+        let mut failures = 0;
+        while !*self.signals.stop.borrow() {
+            if !*self.signals.enabled.borrow_and_update() {
+                self.rest(SEAT_POLL).await;
+                continue;
+            }
+            let (db, name) = (&self.db, self.name());
+            match checkpoint::take(db, name, self.shard, &self.owner, LEASE).await {
+                Ok(Some((seat, position))) => {
+                    failures = 0;
+                    tracing::info!(projector = name, shard = self.shard, position, "lease taken");
+                    let left = self.hold(&seat, position).await;
+                    if let Err(error) = seat.leave(&self.db).await {
+                        let error = sentence(&error);
+                        tracing::warn!(projector = name, error, "the lease runs out by itself");
+                    }
+                    if matches!(left, Left::Lost) {
+                        tracing::info!(projector = name, shard = self.shard, "lease lost");
+                    }
+                }
+                Ok(None) => self.rest(SEAT_POLL).await,
+                Err(error) => {
+                    failures += 1;
+                    let error = sentence(&error);
+                    tracing::warn!(projector = name, error, "the lease can't be taken");
+                    self.rest(backoff(failures)).await;
+                }
+            }
+        }
+    }
+
+    /// Applies what comes, for as long as the seat is this worker's.
+    async fn hold(&mut self, seat: &Seat, mut position: u64) -> Left {
+        let mut rate = Rate::new();
+        let mut kept = Instant::now();
+        let mut failures = 0;
+        let mut poll = self.settings.poll_min;
+        loop {
+            if *self.signals.stop.borrow() || !*self.signals.enabled.borrow() {
+                return Left::Stopping;
+            }
+            // Before looking: a commit from now on wakes the wait below.
+            self.signals.committed.mark_unchanged();
+            match self.turn(seat, position, failures > 0, &mut kept, &mut rate).await {
+                Ok(Turn::Lost) => return Left::Lost,
+                Ok(Turn::Idle) => {
+                    failures = 0;
+                    self.rest(poll.min(RENEW)).await;
+                    poll = (poll * 2).min(self.settings.poll_max);
+                }
+                Ok(Turn::Applied(to)) => {
+                    (position, failures) = (to, 0);
+                    poll = self.settings.poll_min;
+                }
+                Err(error) => {
+                    failures += 1;
+                    if !self.failed(seat, failures, &sentence(&*error)).await {
+                        return Left::Lost;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for events behind `position`, and applies them.
+    async fn turn(
+        &self,
+        seat: &Seat,
+        mut position: u64,
+        failed: bool,
+        kept: &mut Instant,
+        rate: &mut Rate,
+    ) -> Result<Turn, BoxError> {
+        if failed {
+            // The batch may have been committed although its answer was lost.
+            match seat.position(&self.db).await? {
+                Some(found) => position = found,
+                None => return Ok(Turn::Lost),
+            }
+        }
+        let events = self.read(position).await?;
+        if events.is_empty() && kept.elapsed() < RENEW {
+            return Ok(Turn::Idle);
+        }
+        *kept = Instant::now();
+        if events.is_empty() {
+            let mine = seat.renew(&self.db, LEASE).await?;
+            return Ok(if mine { Turn::Idle } else { Turn::Lost });
+        }
+        self.apply(seat, position, &events, rate).await
+    }
+
+    async fn read(&self, after: u64) -> Result<Vec<Event>, BoxError> {
+        let (db, limit) = (self.db.background(), self.batch_events_max);
+        let rows = wallex_outbox::read_after(db, self.shard, after, limit).await?;
+        let events: Vec<Event> = rows.iter().map(Event::of_row).collect::<Result<_, _>>()?;
+        let expected = events.last().map_or(0, |last| last.position - after);
+        if expected > events.len() as u64 {
+            tracing::error!(
+                projector = self.name(),
+                shard = self.shard,
+                after,
+                missing = expected - events.len() as u64,
+                "events are missing between two positions: run `wallex drift`"
+            );
+        }
+        Ok(events)
+    }
+
+    /// Applies `events`.
+    async fn apply(
+        &self,
+        seat: &Seat,
+        from: u64,
+        events: &[Event],
+        rate: &mut Rate,
+    ) -> Result<Turn, BoxError> {
+        let to = events.last().map_or(from, |event| event.position);
+        let (db, projector) = (&*self.db, &*self.projector);
+        let events_per_second = rate.per_second;
+        let started = Instant::now();
+        let step = Step { db, projector, seat, lease: LEASE, events_per_second };
+        match step.apply(from, events).await? {
+            Applied::SeatLost => Ok(Turn::Lost),
+            Applied::Committed { parked } => {
+                rate.add(events.len() as u64);
+                metric_names::applied(self.name(), events.len(), started.elapsed());
+                for poison in parked {
+                    metric_names::parked(self.name());
+                    tracing::error!(
+                        projector = self.name(),
+                        wallet.id = %poison.wallet.wallet_id,
+                        version = poison.version,
+                        error = poison.error,
+                        "a wallet was parked: see `wallex dead-letters list`"
+                    );
+                }
+                self.applied.send_modify(|batches| *batches += 1);
+                Ok(Turn::Applied(to))
+            }
+        }
+    }
+
+    /// Notes a failure and waits; whether the seat is still this worker's.
+    async fn failed(&mut self, seat: &Seat, failures: u32, error: &str) -> bool {
+        let delay = backoff(failures);
+        metric_names::failed(self.name());
+        tracing::warn!(projector = self.name(), shard = self.shard, error, "a batch failed");
+        // Should this fail, too, the lease runs out, and whoever can takes it.
+        let noted = seat.fail(&self.db, error, LEASE + delay).await;
+        self.rest_from_failure(delay).await;
+        noted.unwrap_or(true)
+    }
+
+    /// Waits for a commit, or a signal, at most this long.
+    async fn rest(&mut self, at_most: Duration) {
+        let Signals { stop, enabled, committed } = &mut self.signals;
+        tokio::select! {
+            () = sleep(at_most) => {}
+            Ok(()) = stop.changed() => {}
+            Ok(()) = enabled.changed() => {}
+            Ok(()) = committed.changed() => {}
+        }
+    }
+
+    /// Waits this long, or until the process stops: commits go on, and must not drive the retries.
+    async fn rest_from_failure(&mut self, delay: Duration) {
+        tokio::select! {
+            () = sleep(delay) => {}
+            Ok(()) = self.signals.stop.changed() => {}
+        }
+    }
+}
+
+/// How long to wait after so many failures in a row: exponential, between half and all of it.
+fn backoff(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    let longest = (BACKOFF_MIN * 2_u32.pow(doublings)).min(BACKOFF_MAX);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// How many events a second are applied.
+struct Rate {
+    since: Instant,
+    events: u64,
+    per_second: u64,
+}
+
+impl Rate {
+    fn new() -> Self {
+        Self { since: Instant::now(), events: 0, per_second: 0 }
+    }
+
+    fn add(&mut self, events: u64) {
+        self.events += events;
+        let elapsed = self.since.elapsed();
+        if elapsed >= RATE_WINDOW {
+            let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            self.per_second = self.events.saturating_mul(1000) / ms.max(1);
+            (self.since, self.events) = (Instant::now(), 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_to_its_limit_and_never_beyond() {
+        for (failures, longest) in [(1, 100), (2, 200), (5, 1_600), (8, 10_000), (u32::MAX, 10_000)]
+        {
+            let longest = Duration::from_millis(longest);
+            for _ in 0..100 {
+                let delay = backoff(failures);
+                assert!(delay <= longest && delay >= longest / 2, "{failures}: {delay:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn backoff_differs_from_worker_to_worker() {
+        let delays: std::collections::BTreeSet<_> = (0..50).map(|_| backoff(6)).collect();
+        assert!(delays.len() > 1);
+    }
+}
