@@ -1,0 +1,67 @@
+//! `POST /admin/dead-letters/{projector}/{walletId}/discard`: leaves an event out for ever.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::ToSchema;
+use wallex_domain::Description;
+
+use super::json::ReplayJson;
+use super::openapi::{DeadLetterPath, DiscardProblems};
+use super::receive::{self, letter_in_path};
+use super::schemas;
+use crate::fields::Fields;
+use crate::openapi::CorrelationHeader;
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// Why an event is to be left out.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Discard)]
+struct DiscardBody {
+    #[schema(schema_with = schemas::reason)]
+    reason: String,
+}
+
+/// Discard a dead letter
+///
+/// Leaves the parked event out of this projection for ever, records why, and applies those behind
+/// it. The event itself stays in the wallet's history.
+#[utoipa::path(
+    post,
+    path = "/admin/dead-letters/{projector}/{walletId}/discard",
+    operation_id = "discardDeadLetter",
+    tag = "admin",
+    params(DeadLetterPath, CorrelationHeader),
+    request_body(content = DiscardBody),
+    responses(
+        (status = 200, description = "What it came to.", body = ReplayJson),
+        DiscardProblems,
+    ),
+)]
+pub(crate) async fn discard_dead_letter(
+    req: HttpRequest,
+    payload: Payload,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let named = |errors: &mut _| letter_in_path(&req, errors);
+    let ((projector, wallet), DiscardBody { reason }) =
+        receive::write(&req, payload, &api, named, read_reason).await?;
+    let dead_letters = Arc::clone(&api.state.dead_letters);
+    let working = async move { dead_letters.discard(&projector, &wallet, &reason).await };
+    let replay = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
+    Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))
+}
+
+fn read_reason(fields: &mut Fields<'_>) -> Option<DiscardBody> {
+    // The same characters as what a movement was for, but not nothing.
+    let reason = fields.required_text("reason", |text| {
+        if text.is_empty() {
+            return Err("must not be empty".to_owned());
+        }
+        Description::parse(text).map_err(|error| error.to_string())
+    })?;
+    Some(DiscardBody { reason: reason.into() })
+}

@@ -1,0 +1,56 @@
+//! `GET /admin/operations/{id}`: how far an operation has come, and what it has found.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+use super::json::OperationJson;
+use super::openapi::{OperationPath, OperationProblems};
+use super::receive::{self, in_path};
+use crate::code::Code;
+use crate::openapi::CorrelationHeader;
+use crate::problem::Problem;
+use crate::read;
+use crate::state::Api;
+
+/// Follow an operation
+///
+/// Of any process of this installation, ended ones included.
+#[utoipa::path(
+    get,
+    path = "/admin/operations/{id}",
+    operation_id = "getOperation",
+    tag = "admin",
+    params(OperationPath, CorrelationHeader),
+    responses(
+        (status = 200, description = "The operation.", body = OperationJson),
+        OperationProblems,
+    ),
+)]
+pub(crate) async fn get_operation(
+    req: HttpRequest,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let id = receive::read(&req, |_, errors| in_path(&req, "id", errors, parse_id))?;
+    let recovery = Arc::clone(&api.state.recovery);
+    let reading = async move { recovery.operation(id).await };
+    let operation = read::within(&api, api.state.settings.read_timeout, reading)
+        .await?
+        .ok_or_else(|| not_found(id))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .json(OperationJson::from(&operation)))
+}
+
+fn parse_id(text: &str) -> Result<Uuid, &'static str> {
+    // The library also reads braces, URNs and digits without hyphens, which the API never writes.
+    let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+    Uuid::try_parse(text).ok().filter(|_| hyphenated).ok_or("must be a UUID")
+}
+
+fn not_found(id: Uuid) -> Problem {
+    Problem::new(Code::OperationNotFound, format!("There is no operation {id}."))
+}

@@ -1,0 +1,14 @@
+//! What the admin API answers with, as JSON. The command line's `--json` prints the same.
+//!
+//! Counts and positions are numbers: they stay far below 2^53. What adds up the money of many
+//! wallets may not, so sums are texts.
+
+mod dead_letters;
+mod operations;
+mod outbox;
+mod projectors;
+
+pub use dead_letters::{DeadLetterDetailJson, DeadLetterJson, DeadLetterListJson, ReplayJson};
+pub use operations::{OperationJson, ProgressJson};
+pub use outbox::{CleanupJson, OutboxJson, StatisticsJson};
+pub use projectors::{ProjectorJson, ProjectorListJson};

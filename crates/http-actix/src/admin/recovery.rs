@@ -1,0 +1,88 @@
+//! What the routes that begin an operation share.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use wallex_domain::{TenantId, WalletId};
+use wallex_ports::{MAX_SHARDS, OperationKind, Scope, ShardPosition, WalletKey};
+
+use super::json::OperationJson;
+use super::{receive, schemas};
+use crate::errors::FieldError;
+use crate::fields::Fields;
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// Which wallets: all when the body is empty or missing.
+pub(super) struct ScopeBody;
+
+impl PartialSchema for ScopeBody {
+    fn schema() -> RefOr<Schema> {
+        schemas::scope().into()
+    }
+}
+
+impl ToSchema for ScopeBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "RecoveryScope".into()
+    }
+}
+
+/// Takes the scope that is asked for.
+pub(super) fn read_scope(fields: &mut Fields<'_>) -> Option<Scope> {
+    let named = ["walletId", "shard", "fromPosition"].map(|name| fields.has(name));
+    let wallet_id = fields.optional_text("walletId", WalletId::parse);
+    let shard = fields.optional_integer("shard", parse_shard);
+    let position = fields.optional_integer("fromPosition", parse_position);
+    match named {
+        [false, false, false] => Some(Scope::All),
+        [true, false, false] => wallet_id
+            .map(|wallet_id| Scope::Wallet(WalletKey { tenant: TenantId::default(), wallet_id })),
+        [false, with_shard, true] => {
+            let shard = if with_shard { shard? } else { 0 };
+            Some(Scope::Since(ShardPosition { shard, position: position? }))
+        }
+        [false, true, false] => {
+            fields.note(FieldError::field("fromPosition", "is required beside shard"));
+            None
+        }
+        [true, _, _] => {
+            let detail = "must stand alone: name a wallet, or where to begin in a shard";
+            fields.note(FieldError::field("walletId", detail));
+            None
+        }
+    }
+}
+
+fn parse_shard(shard: i64) -> Result<u16, String> {
+    let max = MAX_SHARDS - 1;
+    u16::try_from(shard)
+        .ok()
+        .filter(|shard| *shard <= max)
+        .ok_or_else(|| format!("must be from 0 to {max}"))
+}
+
+fn parse_position(position: i64) -> Result<u64, String> {
+    let max = schemas::POSITION_MAX;
+    u64::try_from(position)
+        .ok()
+        .filter(|_| (1..=max).contains(&position))
+        .ok_or_else(|| format!("must be from 1 to {max}"))
+}
+
+/// Begins an operation; the answer says where to ask how far it has come.
+pub(super) async fn begin(
+    api: &Api,
+    kind: OperationKind,
+    scope: Scope,
+) -> Result<HttpResponse, Problem> {
+    let recovery = Arc::clone(&api.state.recovery);
+    let working = async move { recovery.begin(kind, scope).await };
+    let operation = receive::carry_out(api, api.state.settings.command_timeout, working).await?;
+    Ok(HttpResponse::Accepted()
+        .insert_header((header::LOCATION, format!("/admin/operations/{}", operation.id)))
+        .json(OperationJson::from(&operation)))
+}

@@ -1,0 +1,37 @@
+//! `POST /admin/recovery/retry`: tries again what is stuck.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use wallex_ports::{OperationKind, Scope};
+
+use super::json::OperationJson;
+use super::openapi::RetryProblems;
+use super::receive::{self, no_fields, nothing_named};
+use super::recovery::begin;
+use crate::openapi::CorrelationHeader;
+use crate::problem::Problem;
+use crate::state::Api;
+
+/// Retry what is stuck
+///
+/// Replays every dead letter, and wakes projectors that have not moved although there is lag. The
+/// server does so by itself from time to time.
+#[utoipa::path(
+    post,
+    path = "/admin/recovery/retry",
+    operation_id = "retry",
+    tag = "admin",
+    params(CorrelationHeader),
+    responses(
+        (status = 202, description = "It has begun: see `Location`.", body = OperationJson),
+        RetryProblems,
+    ),
+)]
+pub(crate) async fn retry(
+    req: HttpRequest,
+    payload: Payload,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let ((), ()) = receive::write(&req, payload, &api, nothing_named, no_fields).await?;
+    begin(&api, OperationKind::Retry, Scope::All).await
+}
