@@ -24,6 +24,30 @@ pub(crate) async fn read(
     timeout: Duration,
 ) -> Result<Bytes, Problem> {
     require_json(req.headers())?;
+    read_bytes(req, payload, timeout).await
+}
+
+/// The whole body, where it may be left out: an empty one needs no media type.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_optional(
+    req: &HttpRequest,
+    payload: Payload,
+    timeout: Duration,
+) -> Result<Bytes, Problem> {
+    let bytes = read_bytes(req, payload, timeout).await?;
+    if !bytes.is_empty() {
+        require_json(req.headers())?;
+    }
+    Ok(bytes)
+}
+
+async fn read_bytes(
+    req: &HttpRequest,
+    payload: Payload,
+    timeout: Duration,
+) -> Result<Bytes, Problem> {
     if announced_bytes(req.headers()).is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return Err(too_large());
     }

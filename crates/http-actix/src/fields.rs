@@ -106,6 +106,16 @@ impl<'b> Fields<'b> {
         self.integer(name, raw, parse)
     }
 
+    /// Whether the field is there and was not taken yet.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Notes what is wrong with the fields taken together.
+    pub(crate) fn note(&mut self, error: FieldError) {
+        self.errors.push(error);
+    }
+
     /// Notes what was not taken as unknown, and hands over all that was noted.
     pub(crate) fn finish(mut self) -> (Canonical, Errors) {
         for name in self.members.keys() {
