@@ -1,7 +1,8 @@
 //! The use cases of Wallex, and the command lane that commits them in groups.
 //!
 //! A command goes through [`CommandLane::execute`], a query through [`get_wallet`] and
-//! [`list_events`]. The lane decides what happens, has it committed through the
+//! [`list_events`], or, where a projection answers, through [`get_projected_wallet`],
+//! [`list_wallets`], [`list_ledger`] and [`get_transfer`]. The lane decides what happens, has it committed through the
 //! [`Committer`](wallex_ports::Committer) port, and answers only then.
 
 mod command;
@@ -9,9 +10,14 @@ mod create_wallet;
 mod credit_wallet;
 mod debit_wallet;
 mod decision;
+mod get_projected_wallet;
+mod get_transfer;
 mod get_wallet;
 mod lane;
 mod list_events;
+mod list_ledger;
+mod list_wallets;
+mod projected;
 mod transfer;
 
 pub use command::{
@@ -21,7 +27,12 @@ pub use create_wallet::CreateWallet;
 pub use credit_wallet::CreditWallet;
 pub use debit_wallet::DebitWallet;
 pub use decision::{AnswerEncoder, Decision, Refusal, Success};
+pub use get_projected_wallet::get_projected_wallet;
+pub use get_transfer::{TransferLegs, get_transfer};
 pub use get_wallet::get_wallet;
 pub use lane::{CommandLane, LanePorts, LaneSettings, LaneTask};
 pub use list_events::{EventPage, list_events};
+pub use list_ledger::{LedgerPage, LedgerQuery, list_ledger};
+pub use list_wallets::{WalletPage, list_wallets};
+pub use projected::{Awaited, Behind, ProjectionError};
 pub use transfer::TransferMoney;

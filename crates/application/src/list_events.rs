@@ -23,14 +23,20 @@ pub async fn list_events(
     limit: u32,
 ) -> Result<Option<EventPage>, ReadError> {
     // One more than asked for tells whether there is a next page.
-    let mut page = events.after(key, after_version, limit.saturating_add(1)).await?;
-    let full = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = page.len() > full;
-    page.truncate(full);
+    let found = events.after(key, after_version, limit.saturating_add(1)).await?;
+    let (page, more) = split_page(found, limit);
     if page.is_empty() && wallets.load(std::slice::from_ref(key)).await?.iter().all(Option::is_none)
     {
         return Ok(None);
     }
     let next_after = if more { page.last().map(|event| event.version) } else { None };
     Ok(Some(EventPage { events: page, next_after }))
+}
+
+/// The first `limit` of what was found, and whether there is more.
+pub(crate) fn split_page<T>(mut found: Vec<T>, limit: u32) -> (Vec<T>, bool) {
+    let full = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > full;
+    found.truncate(full);
+    (found, more)
 }

@@ -1,0 +1,110 @@
+//! Waiting for a projection, with bounded patience.
+//!
+//! A projection is a moment behind the write side. Who wants to see something that it has not yet is
+//! not told that there is nothing: the query is asked again whenever something was applied, until
+//! the time that the caller gives it is up.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+use wallex_ports::{Projected, ReadError, ReadModels, ShardPosition, WalletKey, Wallets};
+
+use crate::get_wallet;
+
+/// How long it takes at most to see what another process has applied: only what this one applies is
+/// heard of at once.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// How far a projection had come when the waiting for it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// What was waited for.
+    pub awaited: Awaited,
+    /// The projection's position in each shard that the answer draws on.
+    pub positions: Vec<ShardPosition>,
+}
+
+/// What a projection did not show in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// A version of a wallet.
+    Version {
+        /// The version that it should have reached.
+        wanted: u64,
+        /// The version that it has; 0 when it does not have the wallet at all.
+        reached: u64,
+    },
+    /// Both legs of a transfer that may have been made.
+    Transfer {
+        /// The legs that it has.
+        legs: usize,
+    },
+}
+
+/// Why a projection can't be asked.
+#[derive(Debug, Error)]
+pub enum ProjectionError {
+    /// It did not get as far as it should in time.
+    #[error("the projection is behind")]
+    Behind(Behind),
+    /// The database.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Asks until the answer is `enough`, whenever something was applied, for `at_most`; the last
+/// answer, and whether it is enough.
+pub(crate) async fn ask_until<T, F>(
+    models: &dyn ReadModels,
+    at_most: Duration,
+    mut ask: impl FnMut() -> F,
+    enough: impl Fn(&T) -> bool,
+) -> Result<(T, bool), ReadError>
+where
+    F: Future<Output = Result<T, ReadError>>,
+{
+    let deadline = Instant::now() + at_most;
+    loop {
+        let answer = ask().await?;
+        if enough(&answer) {
+            return Ok((answer, true));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok((answer, false));
+        }
+        models.changed(left.min(LOOK_AGAIN_AFTER)).await;
+    }
+}
+
+/// Asks for a wallet's `version` until it is `wanted`, for `at_most`, and gives that answer. `None`
+/// when neither the projection nor the write side has the wallet: what was just created is waited
+/// for, what was never created is not.
+pub(crate) async fn ask_for_version<T, F>(
+    (models, wallets): (&dyn ReadModels, &dyn Wallets),
+    key: &WalletKey,
+    (wanted, at_most): (u64, Duration),
+    mut ask: impl FnMut() -> F,
+    version: impl Fn(&T) -> u64,
+) -> Result<Option<Projected<T>>, ProjectionError>
+where
+    F: Future<Output = Result<Projected<T>, ReadError>>,
+{
+    let first = ask().await?;
+    let reached = version(&first.value);
+    if reached >= wanted {
+        return Ok(Some(first));
+    }
+    if reached == 0 && get_wallet(wallets, key.clone()).await?.is_none() {
+        return Ok(None);
+    }
+    let enough = |answer: &Projected<T>| version(&answer.value) >= wanted;
+    match ask_until(models, at_most, ask, enough).await? {
+        (answer, true) => Ok(Some(answer)),
+        (answer, false) => {
+            let awaited = Awaited::Version { wanted, reached: version(&answer.value) };
+            Err(ProjectionError::Behind(Behind { awaited, positions: answer.positions }))
+        }
+    }
+}
