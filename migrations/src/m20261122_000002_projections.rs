@@ -17,15 +17,15 @@ impl MigrationName for Migration {
     }
 }
 
-/// Both databases add a column in the same words.
+/// What is added to the checkpoints; `{int}` is a whole number of 64 bits.
 const CHECKPOINT_COLUMNS: [&str; 7] = [
     "wanted_state text NOT NULL DEFAULT 'running'",
-    "epoch bigint NOT NULL DEFAULT 0",
+    "epoch {int} NOT NULL DEFAULT 0",
     "owner text NOT NULL DEFAULT ''",
-    "lease_until_ms bigint NOT NULL DEFAULT 0",
-    "events_per_second bigint NOT NULL DEFAULT 0",
+    "lease_until_ms {int} NOT NULL DEFAULT 0",
+    "events_per_second {int} NOT NULL DEFAULT 0",
     "last_error text NOT NULL DEFAULT ''",
-    "last_error_at_ms bigint NOT NULL DEFAULT 0",
+    "last_error_at_ms {int} NOT NULL DEFAULT 0",
 ];
 
 const POSTGRES: &str = r#"
@@ -216,14 +216,15 @@ const TABLES: [&str; 5] =
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let conn = manager.get_connection();
+        let (sql, int) = match conn.get_database_backend() {
+            DbBackend::Postgres => (POSTGRES, "bigint"),
+            _ => (SQLITE, "INTEGER"),
+        };
         for column in CHECKPOINT_COLUMNS {
+            let column = column.replace("{int}", int);
             let sql = format!("ALTER TABLE projector_checkpoints ADD COLUMN {column}");
             conn.execute_unprepared(&sql).await?;
         }
-        let sql = match conn.get_database_backend() {
-            DbBackend::Postgres => POSTGRES,
-            _ => SQLITE,
-        };
         conn.execute_unprepared(sql).await?;
         conn.execute_unprepared(VIEW).await?;
         Ok(())

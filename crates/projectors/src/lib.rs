@@ -17,6 +17,9 @@ mod supervisor;
 mod tables;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use dead_letters::SqlDeadLetters;
 pub use event::{Batch, Discarded, Event};
 pub use ledger::Ledger;

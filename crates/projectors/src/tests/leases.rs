@@ -1,0 +1,122 @@
+//! One holder a projector; whoever lost the lease can't write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wallex_database::Row;
+use wallex_testkit::{TempDatabase, on_both_databases};
+
+use super::fixture::World;
+use crate::apply::{Applied, Step};
+use crate::checkpoint::{self, Seat};
+use crate::event::Event;
+use crate::{Ledger, Projector};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+on_both_databases!(
+    several_processes_project_every_event_once,
+    a_seat_is_taken_once_until_its_lease_runs_out,
+    a_holder_that_was_overtaken_can_not_write,
+    a_holder_that_was_stopped_can_not_write,
+    a_batch_is_applied_only_where_the_checkpoint_stands,
+);
+
+async fn several_processes_project_every_event_once(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    let mut processes = Vec::new();
+    for name in ["a", "b", "c"] {
+        processes.push(world.workers(name).await);
+    }
+    for round in 0..30 {
+        world.open(&format!("wallet-{round}"), 100).await;
+        // The lease goes from hand to hand in the middle of the work.
+        if round % 5 == 0 {
+            world.execute("UPDATE projector_checkpoints SET lease_until_ms = 0").await;
+        }
+        world.credit(&format!("wallet-{}", round / 2), 1).await;
+    }
+    for projector in ["ledger", "read_model"] {
+        world.caught_up(projector).await;
+    }
+    world.projections_are_right().await;
+    assert_eq!(world.parked().await, 0);
+    for process in processes {
+        process.shutdown().await;
+    }
+}
+
+async fn seat(world: &World, owner: &str) -> Option<(Seat, u64)> {
+    checkpoint::take(&world.db, "ledger", 0, owner, LEASE).await.expect("the database answers")
+}
+
+async fn events(world: &World, after: u64) -> Vec<Event> {
+    let rows = wallex_outbox::read_after(world.db.background(), 0, after, 100).await;
+    let rows: Vec<Row> = rows.expect("events");
+    rows.iter().map(|row| Event::of_row(row).expect("an event")).collect()
+}
+
+async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
+    let projector: Arc<dyn Projector> = Arc::new(Ledger);
+    let (db, projector) = (&*world.db, &*projector);
+    let step = Step { db, projector, seat, lease: LEASE, events_per_second: 0 };
+    step.apply(from, events).await.expect("the database answers")
+}
+
+async fn lines(world: &World) -> i64 {
+    world.number("SELECT count(*) FROM ledger_entries").await
+}
+
+async fn a_seat_is_taken_once_until_its_lease_runs_out(database: TempDatabase) {
+    let world = World::on(database).await;
+    let (first, position) = seat(&world, "a").await.expect("it is free");
+    assert_eq!(position, 0);
+    assert!(seat(&world, "b").await.is_none());
+    first.leave(&world.db).await.expect("left");
+    let (second, _) = seat(&world, "b").await.expect("it is free again");
+    assert!(seat(&world, "a").await.is_none());
+    world.execute("UPDATE projector_checkpoints SET lease_until_ms = 1").await;
+    let (third, _) = seat(&world, "c").await.expect("the lease has run out");
+    assert!(!second.renew(&world.db, LEASE).await.expect("answered"));
+    second.leave(&world.db).await.expect("answered");
+    assert!(third.renew(&world.db, LEASE).await.expect("answered"), "leaving was not its own");
+}
+
+async fn a_holder_that_was_overtaken_can_not_write(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    let (frozen, from) = seat(&world, "a").await.expect("free");
+    let batch = events(&world, from).await;
+    world.execute("UPDATE projector_checkpoints SET lease_until_ms = 1").await;
+    let (next, _) = seat(&world, "b").await.expect("run out");
+    assert!(matches!(apply(&world, &frozen, from, &batch).await, Applied::SeatLost));
+    assert_eq!(lines(&world).await, 0);
+    assert!(matches!(apply(&world, &next, from, &batch).await, Applied::Committed { .. }));
+    assert!(matches!(apply(&world, &frozen, from, &batch).await, Applied::SeatLost));
+    assert_eq!(frozen.position(&world.db).await.expect("answered"), None);
+    assert!(!frozen.fail(&world.db, "late", LEASE).await.expect("answered"));
+    assert_eq!(lines(&world).await, 1);
+}
+
+async fn a_holder_that_was_stopped_can_not_write(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    let (mine, from) = seat(&world, "a").await.expect("free");
+    let batch = events(&world, from).await;
+    wallex_ports::Projectors::stop(&world.steering(), "ledger").await.expect("stopped");
+    assert!(matches!(apply(&world, &mine, from, &batch).await, Applied::SeatLost));
+    assert_eq!(lines(&world).await, 0);
+}
+
+async fn a_batch_is_applied_only_where_the_checkpoint_stands(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    world.credit("w", 1).await;
+    let (mine, from) = seat(&world, "a").await.expect("free");
+    let batch = events(&world, from).await;
+    assert!(matches!(apply(&world, &mine, from, &batch).await, Applied::Committed { .. }));
+    // Its answer was lost, and it comes again.
+    assert!(matches!(apply(&world, &mine, from, &batch).await, Applied::SeatLost));
+    assert_eq!(lines(&world).await, 2);
+    assert_eq!(mine.position(&world.db).await.expect("answered"), Some(2));
+}
