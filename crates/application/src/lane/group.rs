@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tracing::Instrument as _;
 use wallex_ports::{
     Claim, CommitError, KeyScope, LockedWallets, NotMigrated, ReadError, StoredAnswer,
@@ -52,12 +53,18 @@ pub(crate) struct Lane {
     ports: LanePorts,
     settings: LaneSettings,
     cache: StateCache,
+    /// Counts the transactions that wrote events.
+    committed: watch::Sender<u64>,
 }
 
 impl Lane {
     pub(crate) fn new(ports: LanePorts, settings: LaneSettings) -> Self {
         let cache = StateCache::new(settings.cached_wallets_max);
-        Self { ports, settings, cache }
+        Self { ports, settings, cache, committed: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.subscribe()
     }
 
     pub(crate) fn settings(&self) -> &LaneSettings {
@@ -117,6 +124,12 @@ impl Lane {
         let units: Arc<[Unit]> = units.into();
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
+                let wrote = |(unit, outcome): (&Unit, &UnitOutcome)| {
+                    matches!(outcome, UnitOutcome::Committed) && !unit.appends.is_empty()
+                };
+                if units.iter().zip(&outcomes).any(wrote) {
+                    self.committed.send_modify(|transactions| *transactions += 1);
+                }
                 self.conclude(decided, &units, outcomes, again);
                 None
             }

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -33,6 +33,7 @@ impl Waiting {
 pub struct CommandLane {
     queue: mpsc::Sender<Waiting>,
     ids: std::sync::Arc<dyn wallex_ports::IdGenerator>,
+    committed: watch::Receiver<u64>,
 }
 
 /// The lane's task, to stop it by. The lane stops, too, when this is dropped.
@@ -48,8 +49,16 @@ impl CommandLane {
         let (queue, waiting) = mpsc::channel(settings.queue_len_max.max(1));
         let (stop, stopped) = oneshot::channel();
         let ids = ports.ids.clone();
-        let task = tokio::spawn(run(Lane::new(ports, settings), waiting, stopped));
-        (Self { queue, ids }, LaneTask { stop, task })
+        let lane = Lane::new(ports, settings);
+        let committed = lane.committed();
+        let task = tokio::spawn(run(lane, waiting, stopped));
+        (Self { queue, ids, committed }, LaneTask { stop, task })
+    }
+
+    /// Changes with every transaction that wrote events: what follows the events wakes by it.
+    #[must_use]
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
     }
 
     /// Has `command` decided and committed. The command goes on when the future is dropped.

@@ -17,6 +17,7 @@ use wallex_application::LaneSettings;
 use wallex_database::{ConnectOptions, DatabaseUrl};
 use wallex_http_actix::{ApiSettings, ServerSettings};
 use wallex_ports::Shards;
+use wallex_projectors::WorkerSettings;
 
 pub(crate) use docs::{example_file, markdown};
 pub(crate) use keys::KEYS;
@@ -39,6 +40,11 @@ pub(crate) struct Config {
 
     pub(crate) api: ApiSettings,
     pub(crate) lane: LaneSettings,
+
+    pub(crate) projectors_auto_start: bool,
+    pub(crate) workers: WorkerSettings,
+    pub(crate) recovery_interval: Duration,
+    pub(crate) outbox_retention: Duration,
 
     pub(crate) log_filter: String,
     pub(crate) log_format: LogFormat,
@@ -69,6 +75,10 @@ impl Default for Config {
             shards: None,
             api: ApiSettings::default(),
             lane: LaneSettings::default(),
+            projectors_auto_start: true,
+            workers: WorkerSettings::default(),
+            recovery_interval: Duration::from_secs(5 * 60),
+            outbox_retention: Duration::from_secs(24 * 60 * 60),
             log_filter: "info".to_owned(),
             log_format: LogFormat::Auto,
         }
