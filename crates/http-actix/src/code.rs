@@ -10,10 +10,16 @@ pub(crate) enum Code {
     MalformedJson,
     IdempotencyKeyMissing,
     WalletNotFound,
+    TransferNotFound,
+    ProjectorNotFound,
+    OperationNotFound,
+    DeadLetterNotFound,
+    ShardNotFound,
     RouteNotFound,
     MethodNotAllowed,
     RequestTimeout,
     WalletAlreadyExists,
+    OperationRunning,
     PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -21,6 +27,7 @@ pub(crate) enum Code {
     BalanceLimitExceeded,
     CurrencyMismatch,
     TransferToSameWallet,
+    CreationNotDiscardable,
     IdempotencyKeyReused,
     Internal,
     Overloaded,
@@ -29,19 +36,26 @@ pub(crate) enum Code {
     DatabaseNotMigrated,
     Contended,
     OutcomeUnknown,
+    ProjectionBehind,
 }
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
         Self::WalletNotFound,
+        Self::TransferNotFound,
+        Self::ProjectorNotFound,
+        Self::OperationNotFound,
+        Self::DeadLetterNotFound,
+        Self::ShardNotFound,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::WalletAlreadyExists,
+        Self::OperationRunning,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -49,6 +63,7 @@ impl Code {
         Self::BalanceLimitExceeded,
         Self::CurrencyMismatch,
         Self::TransferToSameWallet,
+        Self::CreationNotDiscardable,
         Self::IdempotencyKeyReused,
         Self::Internal,
         Self::Overloaded,
@@ -57,6 +72,7 @@ impl Code {
         Self::DatabaseNotMigrated,
         Self::Contended,
         Self::OutcomeUnknown,
+        Self::ProjectionBehind,
     ];
 
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
@@ -70,6 +86,19 @@ impl Code {
                 (S::BAD_REQUEST, "idempotency-key-missing", "An idempotency key is required")
             }
             Self::WalletNotFound => (S::NOT_FOUND, "wallet-not-found", "There is no such wallet"),
+            Self::ProjectorNotFound => {
+                (S::NOT_FOUND, "projector-not-found", "There is no such projector")
+            }
+            Self::OperationNotFound => {
+                (S::NOT_FOUND, "operation-not-found", "There is no such operation")
+            }
+            Self::DeadLetterNotFound => {
+                (S::NOT_FOUND, "dead-letter-not-found", "There is no such dead letter")
+            }
+            Self::ShardNotFound => (S::NOT_FOUND, "shard-not-found", "There is no such shard"),
+            Self::TransferNotFound => {
+                (S::NOT_FOUND, "transfer-not-found", "There is no such transfer")
+            }
             Self::RouteNotFound => (S::NOT_FOUND, "route-not-found", "There is no such route"),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "The route does not have this method")
@@ -79,6 +108,9 @@ impl Code {
             }
             Self::WalletAlreadyExists => {
                 (S::CONFLICT, "wallet-already-exists", "The wallet already exists")
+            }
+            Self::OperationRunning => {
+                (S::CONFLICT, "operation-running", "An operation of this kind is running")
             }
             Self::PreconditionFailed => {
                 (S::PRECONDITION_FAILED, "precondition-failed", "The wallet is at another version")
@@ -105,6 +137,11 @@ impl Code {
                 "transfer-to-same-wallet",
                 "Both sides of the transfer are the same wallet",
             ),
+            Self::CreationNotDiscardable => (
+                S::UNPROCESSABLE_ENTITY,
+                "creation-not-discardable",
+                "A wallet's creation can't be left out",
+            ),
             Self::IdempotencyKeyReused => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
@@ -126,6 +163,9 @@ impl Code {
             Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "The wallet is contended"),
             Self::OutcomeUnknown => {
                 (S::SERVICE_UNAVAILABLE, "outcome-unknown", "The outcome is not known")
+            }
+            Self::ProjectionBehind => {
+                (S::GATEWAY_TIMEOUT, "projection-behind", "The projection is behind")
             }
         }
     }

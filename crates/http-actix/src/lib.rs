@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod answers;
 mod body;
 mod code;
@@ -12,16 +13,22 @@ mod debit_wallet;
 mod docs;
 mod errors;
 mod fields;
+mod get_transfer;
 mod get_wallet;
 mod headers;
 mod health;
+mod ledger_entry;
 mod list_events;
+mod list_ledger;
+mod list_wallets;
 mod metric_names;
 mod metrics;
 mod movement;
 mod observe;
 mod openapi;
+mod page;
 mod problem;
+mod projected;
 mod query;
 mod read;
 mod request_hash;
@@ -38,6 +45,7 @@ mod wallet;
 #[cfg(test)]
 mod tests;
 
+pub use admin::json as admin_json;
 pub use answers::JsonAnswers;
 pub use metric_names::describe_metrics;
 pub use openapi::{openapi, openapi_json};

@@ -12,17 +12,13 @@ use wallex_domain::TenantId;
 use wallex_ports::{RecordedEvent, WalletKey};
 
 use crate::errors::Errors;
-use crate::openapi::{CorrelationHeader, PageQuery, ReadProblems, WalletPath};
+use crate::openapi::{CorrelationHeader, EventsPageQuery, ReadProblems, WalletPath};
+use crate::page::{LIMIT_DEFAULT, parse_limit};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::Api;
 use crate::wallet::{id_in_path, rfc3339};
 use crate::{correlation, cursor, read, schema};
-
-/// How many events a page holds at most when the client does not say.
-pub(crate) const LIMIT_DEFAULT: u32 = 50;
-/// How many events a page may hold.
-pub(crate) const LIMIT_MAX: u32 = 200;
 
 /// One page of a wallet's history.
 #[derive(Serialize, ToSchema)]
@@ -33,7 +29,7 @@ struct EventPageJson<'e> {
     #[schema(max_items = 200)]
     items: Vec<EventJson<'e>>,
     /// Where the next page begins; `null` on the last page.
-    #[schema(schema_with = schema::next_cursor, required = true)]
+    #[schema(schema_with = schema::next_events_cursor, required = true)]
     next_cursor: Option<String>,
 }
 
@@ -90,15 +86,9 @@ impl<'e> From<&'e EventPage> for EventPageJson<'e> {
     fn from(page: &'e EventPage) -> Self {
         Self {
             items: page.events.iter().map(EventJson::from).collect(),
-            next_cursor: page.next_after.map(cursor::encode),
+            next_cursor: page.next_after.map(|version| cursor::EVENTS.encode(version)),
         }
     }
-}
-
-fn parse_limit(text: &str) -> Result<u32, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let limit = text.parse().ok().filter(|limit| digits && (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| format!("must be an integer from 1 to {LIMIT_MAX}"))
 }
 
 /// List a wallet's events
@@ -111,7 +101,7 @@ fn parse_limit(text: &str) -> Result<u32, String> {
     tag = "wallets",
     params(
         WalletPath,
-        PageQuery,
+        EventsPageQuery,
         CorrelationHeader,
     ),
     responses(
@@ -129,7 +119,8 @@ pub(crate) async fn list_events(req: HttpRequest, api: Data<Api>) -> Result<Http
     let id = id_in_path(&req, &mut errors);
     let mut query = Query::of(&req, &mut errors);
     let limit = query.take("limit", parse_limit, &mut errors).unwrap_or(LIMIT_DEFAULT);
-    let after_version = query.take("cursor", cursor::decode, &mut errors).unwrap_or(0);
+    let after_version =
+        query.take("cursor", |text| cursor::EVENTS.decode(text), &mut errors).unwrap_or(0);
     query.finish(&mut errors);
     let wallet_id = errors.finish(id)?;
     Span::current().record("wallet.id", wallet_id.as_str());

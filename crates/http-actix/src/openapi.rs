@@ -10,13 +10,15 @@ use utoipa::openapi::schema::Object;
 use utoipa::openapi::{Content, Ref, RefOr, Required};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
+use crate::admin::openapi::AdminDescription;
 use crate::answers::IDEMPOTENCY_REPLAYED;
 use crate::code::Code;
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH, X_CORRELATION_ID};
 use crate::problem::{PROBLEM_JSON, ProblemJson};
+use crate::projected::PROJECTION_POSITION;
 use crate::{
-    create_wallet, credit_wallet, debit_wallet, docs, get_wallet, health, list_events, metrics,
-    schema, transfer,
+    admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
+    list_events, list_ledger, list_wallets, metrics, schema, transfer,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +27,7 @@ use crate::{
         title = "Wallex",
         description = "An event-sourced wallet and ledger service: wallets are created, and money \
                        moves between them, exactly once.\n\nAmounts are integers in the \
-                       currency's minor unit (100 = 1.00 USD). Every POST may carry an \
+                       currency's minor unit (100 = 1.00 USD). Every command may carry an \
                        `Idempotency-Key`. Errors are RFC 9457 problem details; branch on their \
                        `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
@@ -34,6 +36,7 @@ use crate::{
     tags(
         (name = "wallets", description = "Wallets and the money in them"),
         (name = "operations", description = "How the server is"),
+        (name = "admin", description = "Projections seen and steered, by operators"),
     ),
     paths(
         create_wallet::create_wallet,
@@ -41,14 +44,17 @@ use crate::{
         debit_wallet::debit_wallet,
         transfer::transfer,
         get_wallet::get_wallet,
+        list_wallets::list_wallets,
+        list_ledger::list_ledger,
         list_events::list_events,
+        get_transfer::get_transfer,
         health::livez,
         health::readyz,
         metrics::metrics,
         docs::openapi_description,
     ),
     components(schemas(ProblemJson<'static>)),
-    modifiers(&AnswerHeaders, &LinksOfNewWallets),
+    modifiers(&AdminRoutes, &AnswerHeaders, &LinksOfNewWallets),
 )]
 struct Description;
 
@@ -66,7 +72,7 @@ pub fn openapi_json() -> String {
     json
 }
 
-fn parameter(name: &str, at: ParameterIn, mut schema: Object) -> Parameter {
+pub(crate) fn parameter(name: &str, at: ParameterIn, mut schema: Object) -> Parameter {
     let required = if at == ParameterIn::Path { Required::True } else { Required::False };
     ParameterBuilder::new()
         .name(name)
@@ -75,6 +81,11 @@ fn parameter(name: &str, at: ParameterIn, mut schema: Object) -> Parameter {
         .description(schema.description.take())
         .schema(Some(schema))
         .build()
+}
+
+fn required(mut parameter: Parameter) -> Parameter {
+    parameter.required = Required::True;
+    parameter
 }
 
 /// Declares a set of parameters that operations share.
@@ -90,6 +101,7 @@ macro_rules! parameters {
         }
     };
 }
+pub(crate) use parameters;
 
 parameters!(
     /// The wallet in the path.
@@ -97,10 +109,38 @@ parameters!(
     parameter("id", ParameterIn::Path, schema::wallet_id()),
 );
 parameters!(
-    /// Which page of a list.
-    PageQuery,
+    /// The transfer in the path.
+    TransferPath,
+    parameter("id", ParameterIn::Path, schema::transfer_id()),
+);
+parameters!(
+    /// Which page of a history.
+    EventsPageQuery,
     parameter("limit", ParameterIn::Query, schema::limit()),
-    parameter("cursor", ParameterIn::Query, schema::cursor()),
+    parameter("cursor", ParameterIn::Query, schema::events_cursor()),
+);
+parameters!(
+    /// How new a wallet must be.
+    ConsistencyQuery,
+    parameter("consistency", ParameterIn::Query, schema::consistency()),
+    parameter("minVersion", ParameterIn::Query, schema::eventual_min_version()),
+);
+parameters!(
+    /// Whose wallets, and which page of them.
+    WalletsQuery,
+    required(parameter("ownerId", ParameterIn::Query, schema::owner_id())),
+    parameter("limit", ParameterIn::Query, schema::limit()),
+    parameter("cursor", ParameterIn::Query, schema::wallets_cursor()),
+);
+parameters!(
+    /// Which lines of a ledger, how new it must be, and which page.
+    LedgerQuery,
+    parameter("from", ParameterIn::Query, schema::from_time()),
+    parameter("to", ParameterIn::Query, schema::to_time()),
+    parameter("type", ParameterIn::Query, schema::only_entry_type()),
+    parameter("minVersion", ParameterIn::Query, schema::min_version()),
+    parameter("limit", ParameterIn::Query, schema::limit()),
+    parameter("cursor", ParameterIn::Query, schema::ledger_cursor()),
 );
 parameters!(
     /// What every request may carry.
@@ -132,6 +172,7 @@ macro_rules! problems {
         }
     };
 }
+pub(crate) use problems;
 
 /// What every command can fail with.
 const COMMAND: [Code; 13] = [
@@ -190,6 +231,33 @@ problems!(
     [Code::ValidationFailed, Code::WalletNotFound, Code::Internal, Code::DatabaseUnavailable],
 );
 problems!(
+    /// Of what reads a wallet from a projection.
+    ProjectedWalletProblems,
+    [
+        Code::ValidationFailed,
+        Code::WalletNotFound,
+        Code::Internal,
+        Code::DatabaseUnavailable,
+        Code::ProjectionBehind,
+    ],
+);
+problems!(
+    /// Of `GET /wallets`.
+    ListWalletsProblems,
+    [Code::ValidationFailed, Code::Internal, Code::DatabaseUnavailable],
+);
+problems!(
+    /// Of `GET /transfers/{id}`.
+    GetTransferProblems,
+    [
+        Code::ValidationFailed,
+        Code::TransferNotFound,
+        Code::Internal,
+        Code::DatabaseUnavailable,
+        Code::ProjectionBehind,
+    ],
+);
+problems!(
     /// Of `GET /readyz`.
     ReadyProblems,
     [
@@ -207,7 +275,7 @@ problems!(
 );
 
 /// One response a status, which names the codes that it can have.
-fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Response>> {
+pub(crate) fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Response>> {
     let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for code in codes {
         let line = format!("`{}`: {}.", code.slug(), code.title());
@@ -234,13 +302,29 @@ fn operations(openapi: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &m
         .flat_map(|item| [item.get.as_mut(), item.post.as_mut()].into_iter().flatten())
 }
 
+/// Adds the operations of the admin API.
+struct AdminRoutes;
+
+impl Modify for AdminRoutes {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        openapi.merge(AdminDescription::openapi());
+    }
+}
+
+/// What a projection answers, `getWallet` only when it is asked to.
+const READ_FROM_PROJECTIONS: [&str; 4] = ["getWallet", "listWallets", "listLedger", "getTransfer"];
+
 /// Documents the headers of every answer, which depend on its status and its operation alone.
 struct AnswerHeaders;
 
 impl Modify for AnswerHeaders {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for operation in operations(openapi) {
-            let is_command = operation.request_body.is_some();
+            let is_admin = operation.tags.iter().flatten().any(|tag| tag == admin::openapi::TAG);
+            let is_command = operation.request_body.is_some() && !is_admin;
+            let is_projected = READ_FROM_PROJECTIONS
+                .iter()
+                .any(|id| operation.operation_id.as_deref() == Some(id));
             let has_version = is_command || operation.operation_id.as_deref() == Some("getWallet");
             for (status, response) in &mut operation.responses.responses {
                 let RefOr::T(response) = response else { continue };
@@ -257,16 +341,25 @@ impl Modify for AnswerHeaders {
                 if status == "201" {
                     add("Location", schema::location());
                 }
+                if status == "202" {
+                    add("Location", admin::schemas::operation_location());
+                }
                 if is_command && ["200", "201", "409", "422"].contains(&status.as_str()) {
                     add(IDEMPOTENCY_REPLAYED, schema::replayed());
                 }
-                if status == "503" {
+                if status == "503" || status == "504" {
                     add("Retry-After", schema::retry_after());
+                }
+                if is_projected && (status == "200" || status == "504") {
+                    add(PROJECTION_POSITION, schema::projection_position());
                 }
             }
         }
     }
 }
+
+const LINKED_WITH_NEW_WALLETS: [&str; 6] =
+    ["getWallet", "listLedger", "listEvents", "creditWallet", "debitWallet", "transfer"];
 
 /// Says what can be done with a wallet that was just created.
 struct LinksOfNewWallets;
@@ -280,7 +373,7 @@ impl Modify for LinksOfNewWallets {
             .and_then(|item| item.post.as_mut())
             .and_then(|operation| operation.responses.responses.get_mut("201"));
         let Some(RefOr::T(created)) = created else { return };
-        for operation_id in ["getWallet", "listEvents", "creditWallet", "debitWallet", "transfer"] {
+        for operation_id in LINKED_WITH_NEW_WALLETS {
             let link = LinkBuilder::new()
                 .operation_id(operation_id)
                 .parameter("id", "$response.body#/id")

@@ -1,4 +1,5 @@
-//! Everything that can go wrong, as RFC 9457 problem details. No other module maps errors to HTTP.
+//! Everything that can go wrong, as RFC 9457 problem details. No other module maps errors to HTTP, but
+//! its part for the admin API.
 //!
 //! A handler returns `Err(Problem)`. The problem knows what happened, not whom it is told: the
 //! request's path and correlation id are filled in by [`observe`](crate::observe), which renders
@@ -13,17 +14,19 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wallex_application::{CommandError, Refusal};
-use wallex_domain::MAX_MINOR_UNITS;
-use wallex_ports::{NotMigrated, NotReady, ReadError};
+use uuid::Uuid;
+use wallex_application::{Awaited, Behind, CommandError, ProjectionError, Refusal};
+use wallex_domain::{MAX_MINOR_UNITS, TransferId};
+use wallex_ports::{NotMigrated, NotReady, Operation, ReadError};
 
 use crate::code::Code;
 use crate::errors::FieldError;
+use crate::projected::{self, PROJECTION_POSITION};
 use crate::{correlation, schema};
 
 /// The media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
-/// What `Retry-After` says, in seconds: what is in the way of a 503 is usually gone by then.
+/// What `Retry-After` says, in seconds: what is in the way of a 503 or a 504 is usually gone by then.
 const RETRY_AFTER_S: &str = "1";
 
 /// Why a request is not answered as it hoped.
@@ -34,6 +37,10 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     /// The methods that the route has, for a 405.
     allow: Option<&'static str>,
+    /// The operation that is in the way.
+    operation_id: Option<Uuid>,
+    /// How far the projection that is behind had come.
+    position: Option<String>,
     /// What is behind it, for the log alone.
     cause: Option<String>,
 }
@@ -66,11 +73,23 @@ pub(crate) struct ProblemJson<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<FieldError>, required = false, min_items = 1)]
     errors: &'a [FieldError],
+    /// The operation that is running, when the code is `operation-running`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::problem_operation_id)]
+    operation_id: Option<Uuid>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), allow: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            allow: None,
+            position: None,
+            operation_id: None,
+            cause: None,
+        }
     }
 
     /// A 400 with everything that is wrong; `found` may be more than what is listed.
@@ -124,6 +143,33 @@ impl Problem {
         Self::new(Code::WalletNotFound, detail)
     }
 
+    pub(crate) fn projector_not_found() -> Self {
+        let detail = "There is no projector of that name. GET /admin/projectors lists them.";
+        Self::new(Code::ProjectorNotFound, detail)
+    }
+
+    pub(crate) fn operation_running(operation: &Operation) -> Self {
+        let Operation { id, kind, .. } = operation;
+        let detail = format!(
+            "A {} is running already: GET /admin/operations/{id} tells how far it has come.",
+            kind.as_str()
+        );
+        Self { operation_id: Some(*id), ..Self::new(Code::OperationRunning, detail) }
+    }
+
+    pub(crate) fn still_under_way() -> Self {
+        Self::new(
+            Code::OutcomeUnknown,
+            "It takes longer than an answer may, and goes on in the background. See what became of \
+             it before you ask again.",
+        )
+    }
+
+    pub(crate) fn transfer_not_found(transfer_id: TransferId) -> Self {
+        let detail = format!("There was no transfer {transfer_id} when it was asked for.");
+        Self::new(Code::TransferNotFound, detail)
+    }
+
     /// What the log says beside the code.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -140,6 +186,7 @@ impl Problem {
             code: self.code,
             correlation_id,
             errors: &self.errors,
+            operation_id: self.operation_id,
         };
         serde_json::to_string(&json).expect("invariant: strings and integers always serialise")
     }
@@ -155,8 +202,11 @@ impl Problem {
         let mut response = HttpResponse::build(self.code.status());
         // A 404 may otherwise be kept by caches, RFC 9110 section 15.1.
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+        if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT = self.code.status() {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
+        }
+        if let Some(position) = &self.position {
+            response.insert_header((PROJECTION_POSITION, position.as_str()));
         }
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
@@ -264,6 +314,35 @@ impl From<ReadError> for Problem {
             ReadError::Unavailable(_) => Self::database_unavailable(Some(&error)),
             ReadError::Storage(_) => Self::internal(&error),
         }
+    }
+}
+
+impl From<ProjectionError> for Problem {
+    fn from(error: ProjectionError) -> Self {
+        let Behind { awaited, positions } = match error {
+            ProjectionError::Behind(behind) => behind,
+            ProjectionError::Read(error) => return error.into(),
+        };
+        let detail = match awaited {
+            Awaited::Version { wanted, reached: 0 } => format!(
+                "The projection does not have the wallet yet; version {wanted} was waited for. Try \
+                 again."
+            ),
+            Awaited::Version { wanted, reached } => format!(
+                "The projection has version {reached} of the wallet; version {wanted} was waited \
+                 for. Try again."
+            ),
+            Awaited::Transfer { legs: 0 } => {
+                "The ledger has not caught up with what was committed when it was asked, so it \
+                 can't say yet whether there is such a transfer. Try again."
+                    .to_owned()
+            }
+            Awaited::Transfer { .. } => {
+                "The ledger does not have both legs of the transfer yet. Try again.".to_owned()
+            }
+        };
+        let position = Some(projected::in_words(&positions));
+        Self { position, ..Self::new(Code::ProjectionBehind, detail) }
     }
 }
 

@@ -1,25 +1,28 @@
 //! Which paths there are, and who answers which method on them.
 
+use std::collections::BTreeMap;
+
 use actix_web::guard::{Any, Get, Head};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 use crate::code::Code;
 use crate::problem::Problem;
 use crate::{
-    create_wallet, credit_wallet, debit_wallet, docs, get_wallet, health, list_events, metrics,
-    transfer,
+    admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
+    list_events, list_ledger, list_wallets, metrics, transfer,
 };
 
 /// Every route is there a second time under this prefix.
 pub(crate) const VERSION_PREFIX: &str = "/v1";
 pub(crate) const OPENAPI_JSON: &str = "/openapi.json";
 
-const READ: &str = "GET, HEAD";
-const WRITE: &str = "POST";
+pub(crate) const READ: &str = "GET, HEAD";
+pub(crate) const WRITE: &str = "POST";
+const READ_AND_WRITE: &str = "GET, HEAD, POST";
 
-/// The route table: a path, who answers it, and the methods that it has.
-fn table() -> [(&'static str, Route, &'static str); 12] {
+/// The route table: a path, who answers one of its methods, and the methods that it has.
+fn table() -> [(&'static str, Route, &'static str); 15] {
     [
         ("/livez", get().to(health::livez), READ),
         ("/readyz", get().to(health::readyz), READ),
@@ -27,27 +30,35 @@ fn table() -> [(&'static str, Route, &'static str); 12] {
         (OPENAPI_JSON, get().to(docs::openapi_description), READ),
         ("/docs", get().to(docs::to_docs), READ),
         ("/docs/{part:.*}", get().to(docs::docs), READ),
-        ("/wallets", web::post().to(create_wallet::create_wallet), WRITE),
+        ("/wallets", get().to(list_wallets::list_wallets), READ_AND_WRITE),
+        ("/wallets", web::post().to(create_wallet::create_wallet), READ_AND_WRITE),
         ("/wallets/{id}", get().to(get_wallet::get_wallet), READ),
         ("/wallets/{id}/events", get().to(list_events::list_events), READ),
+        ("/wallets/{id}/ledger", get().to(list_ledger::list_ledger), READ),
         ("/wallets/{id}/credit", web::post().to(credit_wallet::credit_wallet), WRITE),
         ("/wallets/{id}/debit", web::post().to(debit_wallet::debit_wallet), WRITE),
         ("/wallets/{id}/transfer", web::post().to(transfer::transfer), WRITE),
+        ("/transfers/{id}", get().to(get_transfer::get_transfer), READ),
     ]
 }
 
 /// Adds every route to `config`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    for (path, route, allow) in table() {
+    let mut paths: BTreeMap<&str, (Resource, &str)> = BTreeMap::new();
+    for (path, route, allow) in table().into_iter().chain(admin::table()) {
+        let (resource, _) = paths.remove(path).unwrap_or_else(|| (web::resource(path), allow));
+        paths.insert(path, (resource.route(route), allow));
+    }
+    for (resource, allow) in paths.into_values() {
         // actix would answer the other methods of a path with an empty 405.
         let other =
             move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
-        config.service(web::resource(path).route(route).default_service(web::to(other)));
+        config.service(resource.default_service(web::to(other)));
     }
 }
 
 /// What has GET has HEAD, RFC 9110 section 9.1.
-fn get() -> Route {
+pub(crate) fn get() -> Route {
     web::route().guard(Any(Get()).or(Head()))
 }
 
@@ -64,5 +75,5 @@ pub(crate) fn not_found(req: &HttpRequest) -> Problem {
 /// Every path, as a template.
 #[cfg(test)]
 pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
-    table().into_iter().map(|(path, _, _)| path)
+    table().into_iter().chain(admin::table()).map(|(path, _, _)| path)
 }

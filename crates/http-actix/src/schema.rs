@@ -8,12 +8,15 @@ use utoipa::openapi::schema::{
     Type,
 };
 use wallex_domain::{MAX_MINOR_UNITS, SCHEMA_VERSION};
+use wallex_ports::EntryType;
 
 use crate::code::{Code, TYPE_PREFIX};
-use crate::cursor;
-use crate::list_events::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::cursor::{self, VersionCursors, WalletCursors};
+use crate::page::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::projected::VERSION_MAX;
 
 const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const WALLET_ID: &str = "^[A-Za-z0-9._:-]{1,128}$";
 const CURRENCY: &str = "^[A-Z][A-Z0-9]{2,11}$";
 const TIME_EXAMPLE: &str = "2026-01-01T00:00:00.000Z";
 
@@ -48,7 +51,7 @@ fn integer(description: &str, min: i64, max: Option<i64>, example: i64) -> Objec
 }
 
 pub(crate) fn wallet_id() -> Object {
-    text_of("The wallet's id.", "^[A-Za-z0-9._:-]{1,128}$", 1..=128, "wallet-001")
+    text_of("The wallet's id.", WALLET_ID, 1..=128, "wallet-001")
 }
 
 pub(crate) fn owner_id() -> Object {
@@ -136,6 +139,10 @@ pub(crate) fn event_id() -> Object {
     uuid_that("The event's identity.")
 }
 
+pub(crate) fn problem_operation_id() -> Object {
+    uuid_that("The operation that is running, when the code is `operation-running`.")
+}
+
 pub(crate) fn causation_id() -> Object {
     uuid_that("The command that caused the event; both legs of a transfer share it.")
 }
@@ -155,20 +162,50 @@ pub(crate) fn traceparent() -> Object {
     text_of("The trace that the request belongs to (W3C).", pattern, 55..=55, example)
 }
 
-pub(crate) fn cursor() -> Object {
-    let description = "The `nextCursor` of the page before.";
-    text_of(description, cursor::PATTERN, cursor::CHARS..=cursor::CHARS, &cursor::encode(50))
+/// The cursor of a list as a parameter.
+fn cursor_of(
+    pattern: &str,
+    chars: std::ops::RangeInclusive<usize>,
+    example: impl AsRef<str>,
+) -> Object {
+    text_of("The `nextCursor` of the page before.", pattern, chars, example.as_ref())
 }
 
-pub(crate) fn next_cursor() -> Object {
+/// The cursor of a list in its pages.
+fn next_cursor_of(pattern: &str, example: String) -> Object {
     let nullable = SchemaType::from_iter([Type::String, Type::Null]);
-    text(
-        "Where the next page begins; `null` on the last page.",
-        cursor::PATTERN,
-        cursor::encode(50),
-    )
-    .schema_type(nullable)
-    .build()
+    text("Where the next page begins; `null` on the last page.", pattern, example)
+        .schema_type(nullable)
+        .build()
+}
+
+const VERSION_CURSOR: std::ops::RangeInclusive<usize> =
+    VersionCursors::CHARS..=VersionCursors::CHARS;
+/// Of `wallet-001`.
+const WALLET_CURSOR_EXAMPLE: &str = "0277616c6c65742d303031";
+
+pub(crate) fn events_cursor() -> Object {
+    cursor_of(cursor::EVENTS.pattern, VERSION_CURSOR, cursor::EVENTS.encode(50))
+}
+
+pub(crate) fn next_events_cursor() -> Object {
+    next_cursor_of(cursor::EVENTS.pattern, cursor::EVENTS.encode(50))
+}
+
+pub(crate) fn ledger_cursor() -> Object {
+    cursor_of(cursor::LEDGER.pattern, VERSION_CURSOR, cursor::LEDGER.encode(50))
+}
+
+pub(crate) fn next_ledger_cursor() -> Object {
+    next_cursor_of(cursor::LEDGER.pattern, cursor::LEDGER.encode(50))
+}
+
+pub(crate) fn wallets_cursor() -> Object {
+    cursor_of(WalletCursors::PATTERN, WalletCursors::CHARS, WALLET_CURSOR_EXAMPLE)
+}
+
+pub(crate) fn next_wallets_cursor() -> Object {
+    next_cursor_of(WalletCursors::PATTERN, WALLET_CURSOR_EXAMPLE.to_owned())
 }
 
 pub(crate) fn event_type() -> Object {
@@ -274,4 +311,76 @@ pub(crate) fn limit() -> Object {
     integer("How many items a page holds at most.", 1, Some(LIMIT_MAX.into()), 50)
         .default(Some(json!(LIMIT_DEFAULT)))
         .build()
+}
+
+fn one_of(description: &str, names: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(names.into_iter().collect::<Vec<_>>()))
+}
+
+pub(crate) fn consistency() -> Object {
+    let description = "`current` asks the write side, `eventual` the read model, which is a moment \
+                       behind.";
+    one_of(description, ["current", "eventual"]).default(Some(json!("current"))).build()
+}
+
+pub(crate) fn min_version() -> Object {
+    let description = "Wait until the projection has reached this version of the wallet, for a \
+                       bounded time; 504 when it does not come.";
+    integer(description, 1, i64::try_from(VERSION_MAX).ok(), 3).build()
+}
+
+pub(crate) fn eventual_min_version() -> Object {
+    let mut schema = min_version();
+    let description = schema.description.take().unwrap_or_default();
+    schema.description = Some(format!("{description} Only with `consistency=eventual`."));
+    schema
+}
+
+pub(crate) fn projection_position() -> Object {
+    let description = "What the projection had applied: `shard:position`, one for each shard that \
+                       the answer draws on. What it says may be newer, and is never older.";
+    text(description, "^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$", "0:1234").build()
+}
+
+pub(crate) fn entry_type() -> Object {
+    let description = "What the event did to the balance.";
+    one_of(description, EntryType::ALL.map(EntryType::as_str)).build()
+}
+
+pub(crate) fn only_entry_type() -> Object {
+    one_of("Only lines of this type.", EntryType::ALL.map(EntryType::as_str)).build()
+}
+
+pub(crate) fn entry_amount() -> Object {
+    let description = "How much, in minor units; only an opening may be 0.";
+    integer(description, 0, Some(MAX_MINOR_UNITS), 250).build()
+}
+
+pub(crate) fn balance_after() -> Object {
+    let description = "What the wallet held afterwards, in minor units.";
+    integer(description, 0, Some(MAX_MINOR_UNITS), 350).build()
+}
+
+pub(crate) fn counterparty() -> Object {
+    text_of("The wallet on the other side of the transfer.", WALLET_ID, 1..=128, "wallet-002")
+}
+
+fn time_bound(description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some(description))
+        .examples([TIME_EXAMPLE])
+        .build()
+}
+
+pub(crate) fn from_time() -> Object {
+    time_bound("Only lines recorded at this time or later: RFC 3339, with any offset.")
+}
+
+pub(crate) fn to_time() -> Object {
+    time_bound("Only lines recorded before this time, which must be later than `from`.")
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use wallex_application::CommandLane;
-use wallex_ports::{Events, IdGenerator, Readiness, Wallets};
+use wallex_ports::{
+    DeadLetters, Events, IdGenerator, Projectors, ReadModels, Readiness, Recovery, Wallets,
+};
 
 /// Everything that the handlers need from the outside.
 #[derive(Clone)]
@@ -18,6 +20,14 @@ pub struct ApiState {
     pub wallets: Arc<dyn Wallets>,
     /// Reads histories.
     pub events: Arc<dyn Events>,
+    /// Sees and steers the projectors.
+    pub projectors: Arc<dyn Projectors>,
+    /// Sees and settles dead letters.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Puts projections right, and says how things are.
+    pub recovery: Arc<dyn Recovery>,
+    /// Reads the projections.
+    pub read_models: Arc<dyn ReadModels>,
     /// Asks the database whether it can serve.
     pub readiness: Arc<dyn Readiness>,
     /// Renders `/metrics`.
@@ -40,8 +50,14 @@ pub struct ApiSettings {
     pub command_timeout: Duration,
     /// How long a handler waits for a read before it answers `database-unavailable`.
     pub read_timeout: Duration,
+    /// How long a query waits for a projection that is behind before it answers
+    /// `projection-behind`; it comes on top of `read_timeout`.
+    pub projection_wait: Duration,
     /// How long a request's body may take to arrive, counted from its last header.
     pub body_timeout: Duration,
+    /// How old a row of the outbox must be before a cleanup deletes it, when the request does not
+    /// say.
+    pub outbox_retention: Duration,
 }
 
 impl Default for ApiSettings {
@@ -50,7 +66,9 @@ impl Default for ApiSettings {
             require_idempotency_key: false,
             command_timeout: Duration::from_secs(15),
             read_timeout: Duration::from_secs(10),
+            projection_wait: Duration::from_secs(2),
             body_timeout: Duration::from_secs(10),
+            outbox_retention: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

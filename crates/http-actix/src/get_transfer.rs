@@ -1,0 +1,103 @@
+//! `GET /transfers/{id}`: both legs of a transfer, from the ledger.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use wallex_application::TransferLegs;
+use wallex_domain::{Balance, Currency, TenantId, TransferId};
+
+use crate::errors::{Errors, FieldError};
+use crate::ledger_entry::LedgerEntryJson;
+use crate::openapi::{CorrelationHeader, GetTransferProblems, TransferPath};
+use crate::problem::Problem;
+use crate::state::Api;
+use crate::wallet::rfc3339;
+use crate::{correlation, projected, query, schema};
+
+/// A UUID with its hyphens. The other ways to write one are not the API's.
+const UUID_CHARS: usize = 36;
+
+/// A transfer: what moved, and what it did to both wallets.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = TransferLegs)]
+struct TransferLegsJson<'t> {
+    #[schema(schema_with = schema::transfer_id)]
+    transfer_id: TransferId,
+    #[schema(schema_with = schema::currency)]
+    currency: Currency,
+    #[schema(schema_with = schema::amount)]
+    amount: Balance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::description)]
+    description: Option<&'t str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::reference)]
+    reference: Option<&'t str>,
+    #[schema(schema_with = schema::recorded_at)]
+    recorded_at: String,
+    /// The paying wallet's line.
+    from: LedgerEntryJson<'t>,
+    /// The receiving wallet's line.
+    to: LedgerEntryJson<'t>,
+}
+
+/// Read a transfer
+///
+/// Both legs, as the ledger has them. A transfer that was just made is waited for; 404 says that
+/// there was none when it was asked for.
+#[utoipa::path(
+    get,
+    path = "/transfers/{id}",
+    operation_id = "getTransfer",
+    tag = "wallets",
+    params(TransferPath, CorrelationHeader),
+    responses(
+        (
+            status = 200,
+            description = "The transfer.",
+            body = TransferLegsJson<'static>,
+        ),
+        GetTransferProblems,
+    ),
+)]
+pub(crate) async fn get_transfer(
+    req: HttpRequest,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let mut errors = Errors::default();
+    correlation::of(&req).check(&mut errors);
+    query::refuse_all(&req, &mut errors);
+    let id = id_in_path(&req, &mut errors);
+    let transfer_id = errors.finish(id)?;
+
+    let models = api.state.read_models.clone();
+    let wait = api.state.settings.projection_wait;
+    let reading = async move {
+        let tenant = TenantId::default();
+        wallex_application::get_transfer(models.as_ref(), &tenant, transfer_id, wait).await
+    };
+    let found = projected::within(&api, reading)
+        .await?
+        .ok_or_else(|| Problem::transfer_not_found(transfer_id))?;
+    let TransferLegs { from, to } = &found.value;
+    let json = TransferLegsJson {
+        transfer_id,
+        currency: from.currency,
+        amount: from.amount,
+        description: from.description.as_ref().map(|description| description.as_str()),
+        reference: from.reference.as_ref().map(|reference| reference.as_str()),
+        recorded_at: rfc3339(from.recorded_at),
+        from: from.into(),
+        to: to.into(),
+    };
+    Ok(projected::ok(&found.positions).json(json))
+}
+
+fn id_in_path(req: &HttpRequest, errors: &mut Errors) -> Option<TransferId> {
+    let text = req.match_info().get("id").unwrap_or_default();
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == UUID_CHARS).map(TransferId::from);
+    errors.collect(id.ok_or_else(|| FieldError::parameter("id", "must be a UUID")))
+}
