@@ -40,9 +40,9 @@ pub(crate) struct Problem {
     /// The operation that is in the way.
     operation_id: Option<Uuid>,
     /// How far the projection that is behind had come.
-    position: Option<String>,
+    position: Option<Box<str>>,
     /// What is behind it, for the log alone.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 /// An error, as RFC 9457 has it. Clients branch on `code`.
@@ -112,7 +112,7 @@ impl Problem {
     /// A 500. What is behind it goes to the log, never to the client.
     pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
         let detail = "Nothing was done. Report it with the correlation id.";
-        Self { cause: Some(chain(cause)), ..Self::new(Code::Internal, detail) }
+        Self { cause: Some(chain(cause).into()), ..Self::new(Code::Internal, detail) }
     }
 
     pub(crate) fn outcome_unknown() -> Self {
@@ -130,7 +130,7 @@ impl Problem {
 
     pub(crate) fn database_unavailable(cause: Option<&(dyn StdError + 'static)>) -> Self {
         let detail = "The database does not answer. Nothing was done; try again.";
-        Self { cause: cause.map(chain), ..Self::new(Code::DatabaseUnavailable, detail) }
+        Self { cause: cause.map(|cause| chain(cause).into()), ..Self::new(Code::DatabaseUnavailable, detail) }
     }
 
     fn database_not_migrated() -> Self {
@@ -206,7 +206,7 @@ impl Problem {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
         }
         if let Some(position) = &self.position {
-            response.insert_header((PROJECTION_POSITION, position.as_str()));
+            response.insert_header((PROJECTION_POSITION, position.as_ref()));
         }
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
@@ -341,7 +341,7 @@ impl From<ProjectionError> for Problem {
                 "The ledger does not have both legs of the transfer yet. Try again.".to_owned()
             }
         };
-        let position = Some(projected::in_words(&positions));
+        let position = Some(projected::in_words(&positions).into());
         Self { position, ..Self::new(Code::ProjectionBehind, detail) }
     }
 }

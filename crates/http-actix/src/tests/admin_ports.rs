@@ -19,7 +19,7 @@ const NOW: Timestamp = Timestamp::from_unix_ms(1_767_225_600_007);
 
 /// What the admin API steers.
 pub(super) struct Steered {
-    stopped: Mutex<Vec<String>>,
+    pub(super) stopped: Mutex<Vec<String>>,
     /// What is parked.
     pub(super) letters: Mutex<BTreeMap<(String, WalletKey), DeadLetter>>,
     /// Why each was discarded.

@@ -60,7 +60,18 @@ impl Memory {
         (tables.position, tables.records.len())
     }
 
-    async fn readable(&self) -> Result<(), ReadError> {
+    /// Every event with its wallet, in the order of positions.
+    pub(super) fn history(&self) -> Vec<(WalletKey, RecordedEvent)> {
+        let tables = self.tables.lock().expect("not poisoned");
+        let of_wallet = |(key, events): (&WalletKey, &Vec<RecordedEvent>)| {
+            events.iter().map(|event| (key.clone(), event.clone())).collect::<Vec<_>>()
+        };
+        let mut history: Vec<_> = tables.events.iter().flat_map(of_wallet).collect();
+        history.sort_by_key(|(_, event)| event.position);
+        history
+    }
+
+    pub(super) async fn readable(&self) -> Result<(), ReadError> {
         let _permit = self.reads.acquire().await.expect("never closed");
         if self.away.load(Ordering::SeqCst) {
             return Err(ReadError::Unavailable("connection refused".into()));

@@ -1,5 +1,7 @@
 //! Requests against the whole app, with a real command lane over a store in memory.
 
+mod admin;
+mod admin_ports;
 mod bad_input;
 mod commands;
 mod conditions;
@@ -8,6 +10,8 @@ mod memory;
 mod observed;
 mod openapi;
 mod operations;
+mod projected;
+mod projections;
 mod protocol;
 mod reads;
 mod wire;
@@ -23,7 +27,9 @@ use actix_web::web::{Bytes, Data};
 use serde_json::{Value, json};
 use wallex_application::{CommandLane, LanePorts, LaneSettings, LaneTask};
 
+use self::admin_ports::Steered;
 use self::memory::{Memory, NewYear};
+use self::projections::Projections;
 use crate::server::app;
 use crate::state::Api;
 use crate::{ApiSettings, ApiState, JsonAnswers, Lifecycle};
@@ -76,6 +82,8 @@ impl Reply {
 /// The app, its store and what can be changed about it.
 struct Harness {
     store: Arc<Memory>,
+    projections: Arc<Projections>,
+    steered: Arc<Steered>,
     lifecycle: Lifecycle,
     settings: ApiSettings,
     lane: LaneSettings,
@@ -83,8 +91,11 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
+        let store = Memory::shared();
         Self {
-            store: Memory::shared(),
+            projections: Projections::of(store.clone()),
+            store,
+            steered: Arc::new(Steered::default()),
             lifecycle: Lifecycle::new(),
             settings: ApiSettings::default(),
             lane: LaneSettings::default(),
@@ -106,6 +117,10 @@ impl Harness {
             lane,
             wallets: store.clone(),
             events: store.clone(),
+            projectors: self.steered.clone(),
+            dead_letters: self.steered.clone(),
+            recovery: self.steered.clone(),
+            read_models: self.projections.clone(),
             readiness: store.clone(),
             metrics: store.clone(),
             ids: store,

@@ -26,21 +26,27 @@ async fn unknown_paths_are_problems() {
 async fn other_methods_are_refused_with_those_there_are() {
     let client = Client::new().await;
     for (path, allow) in [
-        ("/wallets", "POST"),
+        ("/wallets", "GET, HEAD, POST"),
         ("/wallets/w-1/credit", "POST"),
         ("/wallets/w-1/debit", "POST"),
         ("/wallets/w-1/transfer", "POST"),
         ("/wallets/w-1", "GET, HEAD"),
+        ("/wallets/w-1/ledger", "GET, HEAD"),
         ("/wallets/w-1/events", "GET, HEAD"),
+        ("/transfers/01890a5d-ac96-774b-bcce-b302099a8057", "GET, HEAD"),
         ("/livez", "GET, HEAD"),
         ("/readyz", "GET, HEAD"),
         ("/metrics", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
         ("/docs", "GET, HEAD"),
         ("/docs/index.html", "GET, HEAD"),
-        ("/v1/wallets", "POST"),
+        ("/v1/wallets", "GET, HEAD, POST"),
     ] {
-        let other = if allow == "POST" { Method::GET } else { Method::POST };
+        let other = match allow {
+            "POST" => Method::GET,
+            "GET, HEAD" => Method::POST,
+            _ => Method::CONNECT,
+        };
         for method in
             [other, Method::DELETE, Method::PUT, Method::PATCH, Method::OPTIONS, Method::TRACE]
         {

@@ -2,6 +2,15 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 
+const READS: [&str; 6] = [
+    "/wallets/w-1",
+    "/wallets/w-1?consistency=eventual",
+    "/wallets?ownerId=user-001",
+    "/wallets/w-1/ledger",
+    "/wallets/w-1/events",
+    "/transfers/01890a5d-ac96-774b-bcce-b302099a8057",
+];
+
 #[actix_web::test]
 async fn wallet_is_read_with_its_version_as_entity_tag() {
     let client = Client::new().await;
@@ -135,7 +144,7 @@ async fn database_that_is_away_is_a_503_and_a_damaged_row_a_500() {
     let client = harness.start().await;
     client.open("w-1", 0).await;
     harness.store.away.store(true, Ordering::SeqCst);
-    for path in ["/wallets/w-1", "/wallets/w-1/events"] {
+    for path in READS {
         let reply = client.get(path).await;
         reply.problem(503, "database-unavailable");
         assert_eq!(reply.header("retry-after"), Some("1"));
@@ -145,7 +154,7 @@ async fn database_that_is_away_is_a_503_and_a_damaged_row_a_500() {
     assert_eq!(reply.header("retry-after"), Some("1"));
     harness.store.away.store(false, Ordering::SeqCst);
     harness.store.damaged.store(true, Ordering::SeqCst);
-    for path in ["/wallets/w-1", "/wallets/w-1/events"] {
+    for path in READS {
         let reply = client.get(path).await;
         reply.problem(500, "internal");
         assert!(!reply.text.contains("secret"), "{}", reply.text);
@@ -158,9 +167,10 @@ async fn database_that_is_away_is_a_503_and_a_damaged_row_a_500() {
 async fn database_that_does_not_answer_is_not_waited_for() {
     let mut harness = Harness::new();
     harness.settings.read_timeout = std::time::Duration::from_millis(1);
+    harness.settings.projection_wait = std::time::Duration::ZERO;
     harness.store.reads.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
     let client = harness.start().await;
-    for path in ["/wallets/w-1", "/wallets/w-1/events"] {
+    for path in READS {
         client.get(path).await.problem(503, "database-unavailable");
     }
 }

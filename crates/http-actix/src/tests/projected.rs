@@ -1,0 +1,454 @@
+//! What the projections answer: how new it is, and what is waited for.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::*;
+
+const POSITION: &str = "wallex-projection-position";
+/// A transfer that nobody made.
+const NO_TRANSFER: &str = "/transfers/01890a5d-ac96-774b-bcce-b302099a8057";
+
+impl Harness {
+    /// With time to wait for projections that go on, or hardly any for those that do not.
+    fn waiting(wait: Duration) -> Self {
+        let mut harness = Self::new();
+        harness.settings.projection_wait = wait;
+        harness
+    }
+
+    fn patient() -> Self {
+        Self::waiting(Duration::from_secs(600))
+    }
+
+    fn impatient() -> Self {
+        Self::waiting(Duration::from_millis(5))
+    }
+
+    fn waits(&self) -> u64 {
+        self.projections.waits.load(Ordering::SeqCst)
+    }
+}
+
+impl Reply {
+    #[track_caller]
+    fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()
+    }
+
+    /// Checks that it is the 504 of a projection at `position`.
+    #[track_caller]
+    fn is_behind(&self, position: &str) -> String {
+        let problem = self.problem(504, "projection-behind");
+        assert_eq!(self.header("retry-after"), Some("1"));
+        assert_eq!(self.header(POSITION), Some(position));
+        problem["detail"].as_str().expect("a detail").to_owned()
+    }
+}
+
+impl Client {
+    /// Two wallets and a transfer between them, of positions 3 and 4; its id.
+    async fn transferred(&self) -> String {
+        self.open("a", 100).await;
+        self.open("b", 0).await;
+        let body = json!({"toWalletId": "b", "amount": 30, "reference": "r-1", "description": ""});
+        let transfer = self.post("/wallets/a/transfer", &body).await.ok();
+        transfer["transferId"].as_str().expect("an id").to_owned()
+    }
+}
+
+fn ids(page: &Value) -> Vec<&str> {
+    let items = page["items"].as_array().expect("items");
+    items.iter().map(|item| item["id"].as_str().expect("an id")).collect()
+}
+
+fn versions(page: &Value) -> Vec<u64> {
+    let items = page["items"].as_array().expect("items");
+    items.iter().map(|item| item["version"].as_u64().expect("a version")).collect()
+}
+
+#[actix_web::test]
+async fn eventual_wallet_is_the_read_models() {
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    client.open("w-1", 10).await;
+    client.post("/wallets/w-1/credit", &json!({"amount": 5})).await.ok();
+    let current = client.get("/wallets/w-1?consistency=current").await;
+    let eventual = client.get("/wallets/w-1?consistency=eventual").await;
+    assert_eq!(eventual.ok(), current.ok());
+    assert_eq!(eventual.header("etag"), Some("\"2\""));
+    assert_eq!(eventual.header("cache-control"), Some("no-cache"));
+    assert_eq!(eventual.header(POSITION), Some("0:2"));
+    assert_eq!(current.header(POSITION), None);
+
+    harness.projections.hold_at(1);
+    let eventual = client.get("/v1/wallets/w-1?consistency=eventual").await;
+    assert_eq!(
+        (eventual.ok()["version"].as_u64(), eventual.header(POSITION)),
+        (Some(1), Some("0:1"))
+    );
+    assert_eq!(eventual.header("etag"), Some("\"1\""));
+    assert_eq!(client.get("/wallets/w-1").await.ok()["version"], 2);
+    assert_eq!(harness.waits(), 0);
+}
+
+#[actix_web::test]
+async fn version_that_is_asked_for_is_waited_for() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    client.open("w-1", 10).await;
+    client.post("/wallets/w-1/credit", &json!({"amount": 5})).await.ok();
+    for path in ["/wallets/w-1?consistency=eventual&", "/wallets/w-1/ledger?"] {
+        let path = format!("{path}minVersion=2");
+        harness.projections.hold_at(1);
+        harness.projections.go_on_after(3);
+        let before = harness.waits();
+        let reply = client.get(&path).await;
+        reply.ok();
+        assert_eq!(reply.header(POSITION), Some("0:2"));
+        assert_eq!(harness.waits() - before, 3);
+        client.get(&path).await.ok();
+        assert_eq!(harness.waits() - before, 3, "what is there is not waited for");
+    }
+}
+
+#[actix_web::test]
+async fn version_that_does_not_come_is_a_504_that_says_how_far_it_is() {
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    client.open("w-1", 10).await;
+    for path in ["/wallets/w-1?consistency=eventual&", "/wallets/w-1/ledger?"] {
+        let detail = client.get(&format!("{path}minVersion=7")).await.is_behind("0:1");
+        assert!(detail.contains("version 1") && detail.contains("version 7"), "{detail}");
+    }
+    let greatest = format!("/wallets/w-1?consistency=eventual&minVersion={}", (1_u64 << 53) - 1);
+    client.get(&greatest).await.is_behind("0:1");
+    assert!(harness.waits() > 0);
+}
+
+#[actix_web::test]
+async fn wallet_that_was_just_created_is_waited_for_and_never_not_found() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    client.open("w-1", 10).await;
+    for path in ["/wallets/w-1?consistency=eventual", "/wallets/w-1/ledger"] {
+        harness.projections.hold_at(0);
+        harness.projections.go_on_after(2);
+        client.get(path).await.ok();
+    }
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    client.open("w-1", 10).await;
+    harness.projections.hold_at(0);
+    for path in ["/wallets/w-1?consistency=eventual", "/wallets/w-1/ledger?type=debit"] {
+        let detail = client.get(path).await.is_behind("0:0");
+        assert!(detail.contains("does not have the wallet yet"), "{detail}");
+    }
+}
+
+#[actix_web::test]
+async fn wallet_that_nobody_created_is_not_waited_for() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    for path in [
+        "/wallets/nobody?consistency=eventual",
+        "/wallets/nobody?consistency=eventual&minVersion=3",
+        "/wallets/nobody/ledger",
+        "/wallets/nobody/ledger?minVersion=3&cursor=AwAAAAAAAAAy",
+    ] {
+        let reply = client.get(path).await;
+        reply.problem(404, "wallet-not-found");
+    }
+    assert_eq!(harness.waits(), 0);
+}
+
+#[actix_web::test]
+async fn min_version_is_for_eventual_reads() {
+    let client = Client::new().await;
+    client.open("w-1", 0).await;
+    for query in ["minVersion=1", "consistency=current&minVersion=1"] {
+        let reply = client.get(&format!("/wallets/w-1?{query}")).await;
+        let problem = reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["minVersion"]);
+        assert!(problem["errors"][0]["detail"].to_string().contains("consistency=eventual"));
+    }
+    for bad in ["0", "-1", "+1", "%2B1", "1.0", "", "x", "9007199254740992", "1&minVersion=1"] {
+        for path in ["/wallets/w-1?consistency=eventual&", "/wallets/w-1/ledger?"] {
+            let reply = client.get(&format!("{path}minVersion={bad}")).await;
+            reply.problem(400, "validation-failed");
+            assert_eq!(reply.places(), ["minVersion"], "{bad}");
+        }
+    }
+    for bad in ["strong", "", "EVENTUAL", "%FF"] {
+        let reply = client.get(&format!("/wallets/w-1?consistency={bad}")).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["consistency"], "{bad}");
+    }
+}
+
+#[actix_web::test]
+async fn owners_wallets_are_listed_by_id_page_by_page() {
+    let client = Client::new().await;
+    for id in ["b", "B", "a:1", "a", "_", "c"] {
+        client.open(id, 1).await;
+    }
+    client.post("/wallets", &json!({"walletId": "other", "ownerId": "é/ ?"})).await;
+    let whole = client.get("/wallets?ownerId=user-001").await;
+    assert_eq!(whole.header(POSITION), Some("0:7"));
+    assert_eq!(whole.header("cache-control"), Some("no-cache"));
+    let whole = whole.ok();
+    assert_eq!(ids(&whole), ["B", "_", "a", "a:1", "b", "c"]);
+    assert_eq!(whole["items"][2], client.get("/wallets/a").await.ok());
+    assert_eq!(whole["nextCursor"], Value::Null);
+
+    let mut items = Vec::new();
+    let mut path = "/wallets?ownerId=user-001&limit=4".to_owned();
+    loop {
+        let page = client.get(&path).await.ok();
+        items.extend(page["items"].as_array().expect("items").clone());
+        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        // One that comes meanwhile, before the place where the reader stands.
+        client.open("0", 0).await;
+        path = format!("/wallets?ownerId=user-001&limit=4&cursor={cursor}");
+    }
+    assert_eq!(Value::Array(items), whole["items"]);
+
+    let other = client.get("/wallets?ownerId=%C3%A9%2F+%3F").await.ok();
+    assert_eq!(ids(&other), ["other"]);
+    let nobody = client.get("/wallets?ownerId=nobody").await.ok();
+    assert_eq!(nobody, json!({"items": [], "nextCursor": null}));
+}
+
+#[actix_web::test]
+async fn list_of_wallets_needs_an_owner() {
+    let client = Client::new().await;
+    for query in ["", "?limit=5", "?ownerId=", "?ownerId=%00", "?ownerId=%FF", "?ownerId=a%C3"] {
+        let reply = client.get(&format!("/wallets{query}")).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["ownerId"], "{query}");
+    }
+    let reply = client.get("/wallets?limit=0&cursor=AQAAAAAAAAAy&owner=x").await;
+    let mut places = reply.places();
+    places.sort();
+    assert_eq!(places, ["cursor", "limit", "owner", "ownerId"]);
+}
+
+#[actix_web::test]
+async fn ledger_says_what_every_event_did() {
+    let client = Client::new().await;
+    let id = client.transferred().await;
+    client.post("/wallets/a/debit", &json!({"amount": 1, "description": "tea"})).await.ok();
+    let page = client.get("/wallets/a/ledger").await;
+    assert_eq!(page.header(POSITION), Some("0:5"));
+    let page = page.ok();
+    assert_eq!(versions(&page), [3, 2, 1]);
+    assert_eq!(page["nextCursor"], Value::Null);
+    let events = client.get("/wallets/a/events").await.ok();
+    let at = "2026-01-01T00:00:00.007Z";
+    assert_eq!(
+        page["items"],
+        json!([
+            {
+                "walletId": "a", "version": 3, "position": 5,
+                "eventId": events["items"][2]["eventId"], "type": "debit", "amount": 1,
+                "balanceAfter": 69, "currency": "USD", "description": "tea", "recordedAt": at,
+            },
+            {
+                "walletId": "a", "version": 2, "position": 3,
+                "eventId": events["items"][1]["eventId"], "type": "transfer_out", "amount": 30,
+                "balanceAfter": 70, "currency": "USD", "description": "", "reference": "r-1",
+                "transferId": id, "counterpartyWalletId": "b", "recordedAt": at,
+            },
+            {
+                "walletId": "a", "version": 1, "position": 1,
+                "eventId": events["items"][0]["eventId"], "type": "opening", "amount": 100,
+                "balanceAfter": 100, "currency": "USD", "recordedAt": at,
+            },
+        ])
+    );
+    let other = client.get("/wallets/b/ledger").await.ok();
+    assert_eq!(other["items"][0]["type"], "transfer_in");
+}
+
+#[actix_web::test]
+async fn pages_of_a_ledger_stay_where_they_are_while_lines_come() {
+    let client = Client::new().await;
+    client.open("w-1", 0).await;
+    for _ in 0..6 {
+        client.post("/wallets/w-1/credit", &json!({"amount": 1})).await;
+    }
+    let mut seen = Vec::new();
+    let mut path = "/wallets/w-1/ledger?limit=3".to_owned();
+    loop {
+        let page = client.get(&path).await.ok();
+        seen.extend(versions(&page));
+        let Some(cursor) = page["nextCursor"].as_str() else { break };
+        client.post("/wallets/w-1/credit", &json!({"amount": 1})).await;
+        path = format!("/wallets/w-1/ledger?limit=3&cursor={cursor}");
+    }
+    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[actix_web::test]
+async fn ledger_is_filtered_by_type_and_time() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    client.open("w-1", 5).await;
+    client.post("/wallets/w-1/credit", &json!({"amount": 1})).await;
+    client.post("/wallets/w-1/debit", &json!({"amount": 1})).await;
+    // All was recorded at 2026-01-01T00:00:00.007Z.
+    for (query, found) in [
+        ("type=opening", vec![1]),
+        ("type=credit", vec![2]),
+        ("type=debit", vec![3]),
+        ("type=transfer_in", vec![]),
+        ("from=2026-01-01T00:00:00.007Z", vec![3, 2, 1]),
+        ("from=2026-01-01T00:00:00.0070001Z", vec![]),
+        ("from=2026-01-01T00:00:00.0069Z", vec![3, 2, 1]),
+        ("to=2026-01-01T00:00:00.007Z", vec![]),
+        ("to=2026-01-01T00:00:00.0070001Z", vec![3, 2, 1]),
+        ("from=2026-01-01T05:30:00%2B05:30&to=2025-12-31T19:00:00.008-05:00", vec![3, 2, 1]),
+        ("from=2020-01-01T00:00:00Z&type=credit&minVersion=3", vec![2]),
+    ] {
+        let page = client.get(&format!("/wallets/w-1/ledger?{query}")).await.ok();
+        assert_eq!(versions(&page), found, "{query}");
+    }
+    assert_eq!(harness.waits(), 0, "a page that is empty by its filter is not waited for");
+}
+
+#[actix_web::test]
+async fn bad_filters_are_refused_together() {
+    let client = Client::new().await;
+    client.open("w-1", 0).await;
+    for (query, places) in [
+        ("type=deposit", vec!["type"]),
+        ("type=", vec!["type"]),
+        ("from=yesterday", vec!["from"]),
+        ("from=2026-01-01", vec!["from"]),
+        ("from=2026-01-01T00:00:00+01:00", vec!["from"]),
+        ("to=2026-13-01T00:00:00Z", vec!["to"]),
+        ("from=2026-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", vec!["to"]),
+        ("from=2026-01-01T00:00:00Z&to=2026-01-01T00:59:00%2B01:00", vec!["to"]),
+        ("limit=201", vec!["limit"]),
+        ("cursor=AQAAAAAAAAAy", vec!["cursor"]),
+        ("cursor=02772d31", vec!["cursor"]),
+        ("consistency=eventual", vec!["consistency"]),
+        (
+            "from=x&to=y&type=z&limit=0&minVersion=0&cursor=c&q=1",
+            vec!["from", "to", "cursor", "type", "limit", "minVersion", "q"],
+        ),
+    ] {
+        let reply = client.get(&format!("/wallets/w-1/ledger?{query}")).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), places, "{query}");
+    }
+    // Nor does another list take a ledger's cursor.
+    for path in ["/wallets/w-1/events?", "/wallets?ownerId=a&"] {
+        let reply = client.get(&format!("{path}cursor=AwAAAAAAAAAy")).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["cursor"], "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn transfer_is_read_with_both_legs() {
+    let client = Client::new().await;
+    let id = client.transferred().await;
+    let reply = client.get(&format!("/transfers/{}", id.to_uppercase())).await;
+    assert_eq!(reply.header(POSITION), Some("0:4"));
+    assert_eq!(reply.header("cache-control"), Some("no-cache"));
+    let line = async |wallet: &str| {
+        client.get(&format!("/wallets/{wallet}/ledger?limit=1")).await.ok()["items"][0].clone()
+    };
+    assert_eq!(
+        reply.ok(),
+        json!({
+            "transferId": id, "currency": "USD", "amount": 30, "description": "",
+            "reference": "r-1", "recordedAt": "2026-01-01T00:00:00.007Z",
+            "from": line("a").await, "to": line("b").await,
+        })
+    );
+}
+
+#[actix_web::test]
+async fn transfer_that_is_not_projected_yet_is_waited_for() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    let path = format!("/transfers/{}", client.transferred().await);
+    for legs_at in [2, 3] {
+        harness.projections.hold_at(legs_at);
+        harness.projections.go_on_after(2);
+        client.get(&path).await.ok();
+    }
+}
+
+#[actix_web::test]
+async fn transfer_whose_legs_do_not_come_is_a_504() {
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    let path = format!("/transfers/{}", client.transferred().await);
+    harness.projections.hold_at(2);
+    client.get(&path).await.is_behind("0:2");
+    harness.projections.hold_at(3);
+    let detail = client.get(&path).await.is_behind("0:3");
+    assert!(detail.contains("both legs"), "{detail}");
+}
+
+#[actix_web::test]
+async fn transfer_is_not_found_only_once_the_ledger_has_caught_up() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    client.get(NO_TRANSFER).await.problem(404, "transfer-not-found");
+    client.transferred().await;
+    client.get(NO_TRANSFER).await.problem(404, "transfer-not-found");
+    assert_eq!(harness.waits(), 0);
+    harness.projections.hold_at(3);
+    harness.projections.go_on_after(2);
+    client.get(NO_TRANSFER).await.problem(404, "transfer-not-found");
+    assert_eq!(harness.waits(), 2);
+
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    client.transferred().await;
+    harness.projections.hold_at(3);
+    client.get(NO_TRANSFER).await.is_behind("0:3");
+}
+
+#[actix_web::test]
+async fn transfer_id_is_a_uuid() {
+    let client = Client::new().await;
+    for bad in [
+        "1",
+        "01890a5dac96774bbcceb302099a8057",
+        "%7B01890a5d-ac96-774b-bcce-b302099a8057%7D",
+        "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057",
+        "01890a5d-ac96-774b-bcce-b302099a805g",
+    ] {
+        let reply = client.get(&format!("/transfers/{bad}")).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["id"], "{bad}");
+    }
+    let reply = client.get(&format!("{NO_TRANSFER}?minVersion=1")).await;
+    reply.problem(400, "validation-failed");
+    assert_eq!(reply.places(), ["minVersion"]);
+}
+
+#[actix_web::test]
+async fn head_is_answered_as_get_is_and_other_methods_are_told_what_there_is() {
+    let client = Client::new().await;
+    let id = client.transferred().await;
+    for (path, allow) in [
+        ("/wallets?ownerId=user-001".to_owned(), "GET, HEAD, POST"),
+        ("/v1/wallets/a?consistency=eventual".to_owned(), "GET, HEAD"),
+        ("/wallets/a/ledger".to_owned(), "GET, HEAD"),
+        (format!("/transfers/{id}"), "GET, HEAD"),
+    ] {
+        let head = TestRequest::default().method(actix_web::http::Method::HEAD).uri(&path);
+        let head = client.call(head).await;
+        assert_eq!((head.status, head.header(POSITION)), (200, Some("0:4")), "{path}");
+        let deleted = client.call(TestRequest::delete().uri(&path)).await;
+        deleted.problem(405, "method-not-allowed");
+        assert_eq!(deleted.header("allow"), Some(allow), "{path}");
+    }
+}
