@@ -24,6 +24,7 @@ mod list_events;
 mod openapi;
 mod overload;
 mod preconditions;
+mod projections;
 mod raw_http;
 mod support;
 mod transfer;

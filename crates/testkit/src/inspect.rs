@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use wallex_domain::{TransferId, Wallet, WalletEvent, WalletId};
 
-use crate::TempDatabase;
+use crate::{TempDatabase, eventually};
 
 /// How many rows the tables of the write path hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,39 @@ impl AuditedWallet {
 pub struct Inspector {
     connection: DatabaseConnection,
 }
+
+/// What must not be there once everything is projected: what it would mean, and how many there are.
+const PROJECTION_CHECKS: [(&str, &str); 6] = [
+    ("a wallet is parked", "SELECT count(*) FROM dead_letters"),
+    (
+        "a wallet is not projected as it is",
+        "SELECT count(*) FROM wallet_streams s WHERE NOT EXISTS (SELECT 1 FROM wallets w \
+         WHERE w.shard = s.shard AND w.tenant = s.tenant AND w.wallet_id = s.wallet_id \
+         AND w.owner_id = s.owner_id AND w.currency = s.currency AND w.balance = s.balance \
+         AND w.version = s.version AND w.created_at_ms = s.created_at_ms \
+         AND w.updated_at_ms = s.updated_at_ms)",
+    ),
+    (
+        "a wallet is projected that is not there",
+        "SELECT (SELECT count(*) FROM wallets) - (SELECT count(*) FROM wallet_streams)",
+    ),
+    (
+        "an event has no line in the ledger",
+        "SELECT count(*) FROM events e WHERE NOT EXISTS (SELECT 1 FROM ledger_entries l \
+         WHERE l.shard = e.shard AND l.tenant = e.tenant AND l.wallet_id = e.wallet_id \
+         AND l.version = e.version AND l.event_id = e.event_id AND l.position = e.position)",
+    ),
+    (
+        "a line of the ledger has no event",
+        "SELECT (SELECT count(*) FROM ledger_entries) - (SELECT count(*) FROM events)",
+    ),
+    (
+        "the ledger's lines do not add up to the balances",
+        "SELECT (SELECT coalesce(sum(CASE WHEN type IN ('opening', 'credit', 'transfer_in') \
+         THEN amount ELSE -amount END), 0) FROM ledger_entries) \
+         - (SELECT coalesce(sum(balance), 0) FROM wallet_streams)",
+    ),
+];
 
 impl Inspector {
     /// Connects to `database`, which has been migrated.
@@ -106,6 +139,22 @@ impl Inspector {
         check_transfers(&wallets);
         self.check_states(&wallets).await;
         wallets
+    }
+
+    /// Waits until every projector has applied every event, and checks that the projections hold
+    /// what the write side holds, each event once. To be called while nothing writes.
+    ///
+    /// # Panics
+    /// When they don't, or a wallet is parked.
+    pub async fn projected(&self) {
+        let lag = "SELECT CAST(coalesce(sum(h.position - c.position), 0) AS bigint) AS n \
+                   FROM projector_checkpoints c JOIN shard_heads h ON h.shard = c.shard";
+        eventually("everything is projected", async || (self.number(lag).await == 0).then_some(()))
+            .await;
+        for (what, wrong) in PROJECTION_CHECKS {
+            let sql = format!("SELECT CAST(({wrong}) AS bigint) AS n");
+            assert_eq!(self.number(&sql).await, 0, "{what}");
+        }
     }
 
     async fn query(&self, sql: &str) -> Vec<QueryResult> {

@@ -234,6 +234,28 @@ impl Server {
         self.signal(Signal::INT);
     }
 
+    /// Stops it in the middle of whatever it does (SIGSTOP), as a machine does that is suspended.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends what [`ServerBuilder::on_a_full_disk`] began.
     ///
     /// # Panics
