@@ -63,6 +63,7 @@ fn both(legs: &[LedgerEntry]) -> Option<TransferLegs> {
 
 /// Whether `positions` are at `heads` or behind them, in every shard.
 fn has_reached(positions: &[ShardPosition], heads: &[ShardPosition]) -> bool {
-    let position = |shard| positions.iter().find(|at| at.shard == shard).map_or(0, |at| at.position);
+    let position =
+        |shard| positions.iter().find(|at| at.shard == shard).map_or(0, |at| at.position);
     heads.iter().all(|head| position(head.shard) >= head.position)
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::poll_immediate;
 use thiserror::Error;
 use tokio::time::Instant;
 use wallex_ports::{Projected, ReadError, ReadModels, ShardPosition, WalletKey, Wallets};
@@ -66,15 +67,20 @@ where
 {
     let deadline = Instant::now() + at_most;
     loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut changed = models.changed(left.min(LOOK_AGAIN_AFTER));
+        // It listens from here on: what is applied while the question is under way is not missed.
+        let heard = poll_immediate(&mut changed).await.is_some();
         let answer = ask().await?;
         if enough(&answer) {
             return Ok((answer, true));
         }
-        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok((answer, false));
         }
-        models.changed(left.min(LOOK_AGAIN_AFTER)).await;
+        if !heard {
+            changed.await;
+        }
     }
 }
 

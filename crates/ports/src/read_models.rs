@@ -172,7 +172,7 @@ pub trait ReadModels: Send + Sync {
     /// As said at the trait.
     async fn heads(&self) -> Result<Vec<ShardPosition>, ReadError>;
 
-    /// Returns when a projector of this process has applied something, and after `at_most` in any
-    /// case: another process may have.
+    /// Returns when a projector of this process has applied something since this was first polled,
+    /// and after `at_most` in any case: another process may have.
     async fn changed(&self, at_most: Duration);
 }
