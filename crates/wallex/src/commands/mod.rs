@@ -1,0 +1,134 @@
+//! The commands by which operators see and steer the projections. Each works through the ports of
+//! the operations alone, so the tests give it projections in memory.
+
+mod dead_letters;
+mod drift;
+mod follow;
+mod outbox;
+mod progress;
+mod projectors;
+mod rebuild;
+mod retry;
+mod stats;
+mod table;
+mod units;
+mod watch;
+
+#[cfg(test)]
+mod fakes;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use wallex_migrations::SchemaReadiness;
+use wallex_ports::{DeadLetters, Projectors, Readiness, Recovery};
+use wallex_projectors::{SqlDeadLetters, SqlProjectors, projectors as all_projectors};
+
+use crate::cli::Command;
+use crate::config::Config;
+use crate::projections;
+
+/// What is wrong with how a command was called, and not with what it did.
+const USAGE: u8 = 2;
+
+/// What the commands work through.
+pub(crate) struct Ports {
+    pub(crate) projectors: Arc<dyn Projectors>,
+    pub(crate) dead_letters: Arc<dyn DeadLetters>,
+    pub(crate) recovery: Arc<dyn Recovery>,
+}
+
+/// What a command came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// What stdout gets.
+    pub(crate) text: String,
+    /// What is wrong with what was found: stderr gets it, and the exit code is 1.
+    pub(crate) complaint: Option<String>,
+    /// The command needs to be confirmed: the exit code is 2 instead.
+    unconfirmed: bool,
+}
+
+impl Outcome {
+    /// All is well.
+    fn fine(text: String) -> Self {
+        Self { text, complaint: None, unconfirmed: false }
+    }
+
+    /// The command did its work, and what it found is not well.
+    fn unwell(text: String, complaint: String) -> Self {
+        Self { text, complaint: Some(complaint), unconfirmed: false }
+    }
+
+    /// Nothing was done: it must be confirmed first.
+    fn unconfirmed(complaint: String) -> Self {
+        Self { text: String::new(), complaint: Some(complaint), unconfirmed: true }
+    }
+
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match (&self.complaint, self.unconfirmed) {
+            (None, _) => ExitCode::SUCCESS,
+            (Some(_), false) => ExitCode::FAILURE,
+            (Some(_), true) => ExitCode::from(USAGE),
+        }
+    }
+}
+
+/// Runs an operator's command on the configured database.
+///
+/// # Errors
+/// When the database can't be used, or the command can't do what it is asked for.
+pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Outcome> {
+    let db = Arc::new(crate::connect(config).await?);
+    let readiness = SchemaReadiness::new(Arc::clone(&db), config.shards);
+    readiness.check().await.with_context(|| format!("can't use {}", db.describe()))?;
+    let dead_letters: Arc<dyn DeadLetters> =
+        Arc::new(SqlDeadLetters::new(Arc::clone(&db), all_projectors()));
+    let ports = Ports {
+        projectors: Arc::new(SqlProjectors::new(Arc::clone(&db), None)),
+        recovery: projections::recovery(&db, &dead_letters, &projections::owner()),
+        dead_letters,
+    };
+    let outcome = dispatch(&ports, command, config.outbox_retention).await;
+    // An operation that was left under way holds the database: then it is the process that ends.
+    if let Some(db) = Arc::into_inner(db) {
+        db.close().await;
+    }
+    outcome
+}
+
+async fn dispatch(
+    ports: &Ports,
+    command: &Command,
+    outbox_retention: Duration,
+) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Projectors { action } => projectors::run(ports, action).await,
+        Command::Rebuild(arguments) => rebuild::rebuild(ports, arguments, interrupted()?).await,
+        Command::Drift(arguments) => drift::drift(ports, arguments, interrupted()?).await,
+        Command::Retry(arguments) => retry::retry(ports, *arguments, interrupted()?).await,
+        Command::Stats(output) => stats::stats(ports, *output).await,
+        Command::Outbox { action } => outbox::run(ports, action, outbox_retention).await,
+        Command::DeadLetters { action } => dead_letters::run(ports, action).await,
+        Command::Serve | Command::Migrate { .. } | Command::Openapi | Command::Config(_) => {
+            unreachable!("invariant: main runs these itself")
+        }
+    }
+}
+
+/// Resolves when whoever waits has had enough: Ctrl-C or SIGTERM.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    let context = "signals can't be received";
+    let mut interrupt = signal(SignalKind::interrupt()).context(context)?;
+    let mut terminate = signal(SignalKind::terminate()).context(context)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
