@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use sea_orm::{ConnectionTrait, Value};
 use tokio::sync::watch;
-use wallex_database::{Database, Row, read_error};
+use wallex_database::{Backend, Database, Row, read_error};
 use wallex_domain::{OwnerId, TenantId, TransferId, WalletId};
 use wallex_ports::{
     EntryType, LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition,
@@ -134,12 +134,6 @@ impl ReadModels for SqlReadModels {
         limit: u32,
     ) -> Result<Projected<Vec<WalletState>>, ReadError> {
         let positions = self.positions(READ_MODEL).await?;
-        let sql = format!(
-            "SELECT {} FROM {} t WHERE t.shard = $1 AND t.tenant = $2 AND t.owner_id = $3 \
-             AND t.wallet_id > $4 ORDER BY t.wallet_id LIMIT $5",
-            wallets::COLUMNS,
-            wallets::TABLE
-        );
         // No wallet id is empty: all are behind it.
         let after = after.map_or("", WalletId::as_str);
         let values: [Value; 4] = [
@@ -148,7 +142,7 @@ impl ReadModels for SqlReadModels {
             after.into(),
             i64::from(limit).into(),
         ];
-        let rows = self.of_every_shard(&sql, &values).await?;
+        let rows = self.of_every_shard(&wallets_of(self.db.backend()), &values).await?;
         let mut value = rows
             .iter()
             .map(|row| wallets::state(row).map(|(_, state)| state))
@@ -208,15 +202,10 @@ impl ReadModels for SqlReadModels {
         transfer_id: TransferId,
     ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
         let positions = self.positions(LEDGER).await?;
-        let sql = format!(
-            "SELECT {} FROM {} t WHERE t.shard = $1 AND t.tenant = $2 AND t.transfer_id = $3 \
-             LIMIT $4",
-            ledger::COLUMNS,
-            ledger::TABLE
-        );
         let values: [Value; 3] =
             [tenant.as_str().into(), transfer_id.to_string().into(), LEGS.into()];
-        let mut value = entries(&self.of_every_shard(&sql, &values).await?)?;
+        let rows = self.of_every_shard(&legs_of(self.db.backend()), &values).await?;
+        let mut value = entries(&rows)?;
         value.sort_by_key(|leg| leg.entry_type != EntryType::TransferOut);
         Ok(Projected { value, positions })
     }
@@ -237,6 +226,37 @@ impl ReadModels for SqlReadModels {
             }
         };
         tokio::time::timeout(at_most, next).await.ok();
+    }
+}
+
+/// An owner's wallets in a shard, in the order of their ids.
+fn wallets_of(backend: Backend) -> String {
+    format!(
+        "SELECT {} FROM {} t {} WHERE t.shard = $1 AND t.tenant = $2 AND t.owner_id = $3 \
+         AND t.wallet_id > $4 ORDER BY t.wallet_id LIMIT $5",
+        wallets::COLUMNS,
+        wallets::TABLE,
+        by_index(backend, "wallets_by_owner")
+    )
+}
+
+/// The legs of a transfer in a shard.
+fn legs_of(backend: Backend) -> String {
+    format!(
+        "SELECT {} FROM {} t {} WHERE t.shard = $1 AND t.tenant = $2 AND t.transfer_id = $3 \
+         LIMIT $4",
+        ledger::COLUMNS,
+        ledger::TABLE,
+        by_index(backend, "ledger_entries_by_transfer")
+    )
+}
+
+/// Holds SQLite to an index. Without statistics it takes the primary key for the better way, and
+/// would read a whole shard; PostgreSQL does not, and has no such words.
+fn by_index(backend: Backend, index: &str) -> String {
+    match backend {
+        Backend::Sqlite => format!("INDEXED BY {index}"),
+        Backend::Postgres => String::new(),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
-use wallex_database::{ConnectOptions, Database, DatabaseUrl};
+use wallex_database::{Backend, ConnectOptions, Database, DatabaseUrl};
 use wallex_domain::{Balance, Currency, OwnerId, TenantId, TransferId, Wallet, WalletId};
 use wallex_ports::{
     EntryType, LedgerEntry, LedgerFilter, ReadError, ReadModels, ShardPosition, Shards, Timestamp,
@@ -14,7 +14,7 @@ use wallex_ports::{
 };
 use wallex_testkit::{TempDatabase, on_both_databases};
 
-use super::SqlReadModels;
+use super::{SqlReadModels, legs_of, wallets_of};
 use crate::tables::{ledger, wallets};
 
 on_both_databases!(
@@ -25,6 +25,7 @@ on_both_databases!(
     pages_of_a_ledger_do_not_shift_while_lines_are_added,
     what_may_be_missing_survives,
     both_legs_of_a_transfer_are_found_wherever_they_are,
+    owners_and_transfers_are_found_by_their_indexes,
     heads_are_those_of_the_write_side,
     unmigrated_database_is_unavailable,
     change_ends_the_waiting,
@@ -307,6 +308,30 @@ async fn both_legs_of_a_transfer_are_found_wherever_they_are(database: TempDatab
         fixture.add_lines(std::slice::from_ref(&out)).await;
         let found = fixture.models.transfer(&tenant, id).await.expect("read");
         assert_eq!(found.value, [out, into]);
+    }
+}
+
+async fn owners_and_transfers_are_found_by_their_indexes(database: TempDatabase) {
+    let fixture = Fixture::new(&database).await;
+    let backend = fixture.db.backend();
+    let (explain, plan) = match backend {
+        Backend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+        Backend::Postgres => ("EXPLAIN", "QUERY PLAN"),
+    };
+    let of_owner: Vec<Value> =
+        vec![0_i64.into(), "default".into(), "ann".into(), "".into(), 2_i64.into()];
+    let of_transfer: Vec<Value> = vec![0_i64.into(), "default".into(), "t-1".into(), 2_i64.into()];
+    for (sql, values, index, found_by) in [
+        (wallets_of(backend), of_owner, "wallets_by_owner", "owner_id"),
+        (legs_of(backend), of_transfer, "ledger_entries_by_transfer", "transfer_id"),
+    ] {
+        let statement = backend.statement(format!("{explain} {sql}"), values);
+        let rows = fixture.db.read().query_all_raw(statement).await.expect("explained");
+        let lines: Vec<String> =
+            rows.iter().map(|row| row.try_get("", plan).expect("a line")).collect();
+        let lines = lines.join("\n");
+        assert!(lines.contains(index) && lines.contains(found_by), "{lines}");
+        assert!(!lines.contains("Sort") && !lines.contains("TEMP B-TREE"), "{lines}");
     }
 }
 
