@@ -28,6 +28,7 @@ pub async fn list_wallets(
 ) -> Result<Projected<WalletPage>, ReadError> {
     let found = models.wallets_of(tenant, owner_id, after, limit.saturating_add(1)).await?;
     let (wallets, more) = split_page(found.value, limit);
-    let next_after = if more { wallets.last().map(|state| state.wallet.id().clone()) } else { None };
+    let next_after =
+        if more { wallets.last().map(|state| state.wallet.id().clone()) } else { None };
     Ok(Projected { value: WalletPage { wallets, next_after }, positions: found.positions })
 }

@@ -17,6 +17,7 @@ mod get_transfer;
 mod get_wallet;
 mod headers;
 mod health;
+mod instance;
 mod ledger_entry;
 mod list_events;
 mod list_ledger;

@@ -54,7 +54,7 @@ use crate::{
         docs::openapi_description,
     ),
     components(schemas(ProblemJson<'static>)),
-    modifiers(&AdminRoutes, &AnswerHeaders, &LinksOfNewWallets),
+    modifiers(&AdminRoutes, &AnswerHeaders, &Links),
 )]
 struct Description;
 
@@ -358,27 +358,37 @@ impl Modify for AnswerHeaders {
     }
 }
 
-const LINKED_WITH_NEW_WALLETS: [&str; 6] =
+/// What can be done with a wallet that was just created.
+const WITH_A_WALLET: [&str; 6] =
     ["getWallet", "listLedger", "listEvents", "creditWallet", "debitWallet", "transfer"];
 
-/// Says what can be done with a wallet that was just created.
-struct LinksOfNewWallets;
+/// Says what can be done with what a command made.
+struct Links;
 
-impl Modify for LinksOfNewWallets {
+impl Modify for Links {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let created = openapi
-            .paths
-            .paths
-            .get_mut("/wallets")
-            .and_then(|item| item.post.as_mut())
-            .and_then(|operation| operation.responses.responses.get_mut("201"));
-        let Some(RefOr::T(created)) = created else { return };
-        for operation_id in LINKED_WITH_NEW_WALLETS {
-            let link = LinkBuilder::new()
-                .operation_id(operation_id)
-                .parameter("id", "$response.body#/id")
-                .build();
-            created.links.insert(operation_id.to_owned(), RefOr::T(link));
+        for operation_id in WITH_A_WALLET {
+            link(openapi, ("/wallets", "201"), operation_id, "$response.body#/id");
         }
+        let transferred = ("/wallets/{id}/transfer", "200");
+        link(openapi, transferred, "getTransfer", "$response.body#/transferId");
     }
+}
+
+/// Links the answer of a POST with an operation whose `id` it holds.
+fn link(
+    openapi: &mut utoipa::openapi::OpenApi,
+    (path, status): (&str, &str),
+    operation_id: &str,
+    id: &str,
+) {
+    let answer = openapi
+        .paths
+        .paths
+        .get_mut(path)
+        .and_then(|item| item.post.as_mut())
+        .and_then(|operation| operation.responses.responses.get_mut(status));
+    let Some(RefOr::T(answer)) = answer else { return };
+    let link = LinkBuilder::new().operation_id(operation_id).parameter("id", id).build();
+    answer.links.insert(operation_id.to_owned(), RefOr::T(link));
 }

@@ -22,7 +22,7 @@ use wallex_ports::{NotMigrated, NotReady, Operation, ReadError};
 use crate::code::Code;
 use crate::errors::FieldError;
 use crate::projected::{self, PROJECTION_POSITION};
-use crate::{correlation, schema};
+use crate::{correlation, instance, schema};
 
 /// The media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -130,7 +130,10 @@ impl Problem {
 
     pub(crate) fn database_unavailable(cause: Option<&(dyn StdError + 'static)>) -> Self {
         let detail = "The database does not answer. Nothing was done; try again.";
-        Self { cause: cause.map(|cause| chain(cause).into()), ..Self::new(Code::DatabaseUnavailable, detail) }
+        Self {
+            cause: cause.map(|cause| chain(cause).into()),
+            ..Self::new(Code::DatabaseUnavailable, detail)
+        }
     }
 
     fn database_not_migrated() -> Self {
@@ -194,7 +197,7 @@ impl Problem {
     /// The whole response to `req`.
     pub(crate) fn respond(&self, req: &HttpRequest) -> HttpResponse {
         let correlation = correlation::of(req);
-        let body = self.json(&instance(req.uri().path()), correlation.id.as_str());
+        let body = self.json(&instance::of(req.uri().path()), correlation.id.as_str());
         self.head().content_type(PROBLEM_JSON).body(body)
     }
 
@@ -367,44 +370,9 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// The path as a problem tells it: without `/v1`, so that both mounts of a route read the same, and
-/// a valid URI reference whatever the client sent.
-fn instance(path: &str) -> String {
-    use fmt::Write as _;
-    let path = match path.strip_prefix(crate::routes::VERSION_PREFIX) {
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    };
-    let mut instance = String::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let is_escape = *byte == b'%'
-            && after.get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        // RFC 3986: unreserved, sub-delims, and what else a path may hold.
-        if is_escape || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) {
-            instance.push(char::from(*byte));
-        } else {
-            write!(instance, "%{byte:02X}").expect("invariant: a String takes any text");
-        }
-        rest = after;
-    }
-    instance
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instance_is_the_path_without_its_version() {
-        assert_eq!(instance("/wallets/w-1"), "/wallets/w-1");
-        assert_eq!(instance("/v1/wallets/w-1"), "/wallets/w-1");
-        assert_eq!(instance("/v1"), "/v1");
-        assert_eq!(instance("/v10/wallets"), "/v10/wallets");
-        assert_eq!(instance("/wallets/a{b\"%20"), "/wallets/a%7Bb%22%20");
-        assert_eq!(instance("/wallets/100%"), "/wallets/100%25");
-        assert_eq!(instance("/wallets/%zz"), "/wallets/%25zz");
-    }
 
     #[test]
     fn causes_are_logged_as_a_chain_and_never_told() {

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod conditions;
 mod idempotency;
+mod lists;
 mod memory;
 mod observed;
 mod openapi;

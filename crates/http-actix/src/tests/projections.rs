@@ -180,6 +180,8 @@ impl ReadModels for Projections {
     }
 
     async fn changed(&self, at_most: Duration) {
+        // Who polls this once listens; who polls it again waits.
+        tokio::task::yield_now().await;
         let waits = self.waits.fetch_add(1, Ordering::SeqCst) + 1;
         if waits >= self.patience.load(Ordering::SeqCst) {
             self.held_at.store(u64::MAX, Ordering::SeqCst);
