@@ -307,7 +307,8 @@ async fn waiting(
         checkpoint.cast_signed().into(),
         i64::from(CHUNK_EVENTS_MAX + 1).into(),
     ];
-    let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await.map_err(read_error)?;
+    let rows =
+        tx.query_all_raw(Backend::of(tx).statement(sql, values)).await.map_err(read_error)?;
     Ok(rows.into_iter().map(|row| Event::of_row(&Row(row))).collect::<Result<_, _>>()?)
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Database, Row, RowError, read_error};
-use wallex_ports::{
-    ProjectorState, ProjectorStatus, Projectors, ReadError, SteerError, Timestamp,
-};
+use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, ReadError, SteerError, Timestamp};
 
 use crate::supervisor::Switches;
 

@@ -46,7 +46,9 @@ impl Switches {
     }
 
     fn of(&self, projector: &'static str) -> watch::Receiver<bool> {
-        self.0.get(projector).map_or_else(|| watch::Sender::new(true).subscribe(), |s| s.subscribe())
+        self.0
+            .get(projector)
+            .map_or_else(|| watch::Sender::new(true).subscribe(), |s| s.subscribe())
     }
 }
 
