@@ -71,6 +71,17 @@ impl Discarded {
         self.0.entry(wallet).or_default().insert(version);
     }
 
+    /// Those for which `keep` holds.
+    pub(crate) fn only(&self, keep: impl Fn(&WalletKey, u64) -> bool) -> Self {
+        let mut kept = Self::default();
+        for (wallet, versions) in &self.0 {
+            for version in versions.iter().filter(|version| keep(wallet, **version)) {
+                kept.insert(wallet.clone(), *version);
+            }
+        }
+        kept
+    }
+
     /// Whether that event was left out.
     #[must_use]
     pub fn contains(&self, wallet: &WalletKey, version: u64) -> bool {

@@ -1,12 +1,14 @@
 //! Following a wallet's history: the same fold for what is applied, rebuilt and checked.
 
-use wallex_domain::{OwnerId, Standing, Wallet, WalletEvent};
+use serde::{Deserialize, Serialize};
+use wallex_domain::{Balance, Currency, OwnerId, Standing, Wallet, WalletEvent};
 use wallex_ports::{Timestamp, WalletKey, WalletState};
 
 use crate::event::{Discarded, Event};
 
 /// What a wallet's events have made of it so far, as one projection sees them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "FoldedJson", into = "FoldedJson")]
 pub(crate) struct Folded {
     /// `None` before the first event.
     pub(crate) standing: Option<Standing>,
@@ -19,6 +21,39 @@ struct Opened {
     owner_id: OwnerId,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// How a fold is kept when a rebuild is interrupted within a wallet.
+#[derive(Serialize, Deserialize)]
+struct FoldedJson {
+    standing: Option<(Currency, Balance, u64)>,
+    opened: Option<(OwnerId, i64, i64)>,
+}
+
+impl From<Folded> for FoldedJson {
+    fn from(folded: Folded) -> Self {
+        let standing = folded.standing.map(|s| (s.currency(), s.balance(), s.version()));
+        let times = |opened: &Opened| (opened.created_at.unix_ms(), opened.updated_at.unix_ms());
+        let opened = folded.opened.map(|opened| {
+            let (created_at, updated_at) = times(&opened);
+            (opened.owner_id, created_at, updated_at)
+        });
+        Self { standing, opened }
+    }
+}
+
+impl From<FoldedJson> for Folded {
+    fn from(json: FoldedJson) -> Self {
+        let standing = json
+            .standing
+            .map(|(currency, balance, version)| Standing::new(currency, balance, version));
+        let opened = json.opened.map(|(owner_id, created_at, updated_at)| Opened {
+            owner_id,
+            created_at: Timestamp::from_unix_ms(created_at),
+            updated_at: Timestamp::from_unix_ms(updated_at),
+        });
+        Self { standing, opened }
+    }
 }
 
 impl Folded {

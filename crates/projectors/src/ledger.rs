@@ -10,7 +10,7 @@ use wallex_ports::{EntryType, LedgerEntry, WalletKey};
 use crate::event::{Batch, Event};
 use crate::fold::Folded;
 use crate::projector::{ApplyError, Poison, Projector, sentence};
-use crate::reconcile::{Findings, Mode, Stretch};
+use crate::reconcile::{Findings, Mode, Stretch, reconcile_lines};
 use crate::tables::{self, ledger};
 
 /// Keeps `ledger_entries`.
@@ -68,8 +68,9 @@ impl Projector for Ledger {
         stretch: &Stretch<'_>,
         mode: Mode,
     ) -> Result<Findings, DbErr> {
-        let _ = (tx, stretch, mode);
-        Ok(Findings::default())
+        let expected = stretch.events.iter().map(|event| entry_of(event).map_err(str::to_owned));
+        let expected = expected.collect::<Result<_, _>>().map_err(DbErr::Custom)?;
+        reconcile_lines(tx, stretch, expected, mode).await
     }
 }
 

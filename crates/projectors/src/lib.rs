@@ -15,6 +15,7 @@ mod reconcile;
 mod status;
 mod supervisor;
 mod tables;
+mod walk;
 mod worker;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub use ledger::Ledger;
 pub use projector::{ApplyError, Poison, Projector};
 pub use queries::SqlReadModels;
 pub use read_model::ReadModel;
-pub use reconcile::{Findings, Mode, Stretch};
+pub use reconcile::{Broken, Findings, Mode, Span, Spot, Stretch};
 pub use status::SqlProjectors;
 pub use supervisor::{Switches, WorkerTasks, Workers, projectors};
 pub use worker::WorkerSettings;

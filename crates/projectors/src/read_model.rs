@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_ports::{WalletKey, WalletState};
+use wallex_ports::{Place, WalletKey, WalletState};
 
 use crate::event::Batch;
 use crate::fold::Folded;
 use crate::projector::{ApplyError, Poison, Projector, sentence};
-use crate::reconcile::{Findings, Mode, Stretch};
+use crate::reconcile::{Findings, Mode, Stretch, reconcile_states};
 use crate::tables::{self, wallets};
 
 /// Keeps `wallets`.
@@ -64,7 +64,6 @@ impl Projector for ReadModel {
         stretch: &Stretch<'_>,
         mode: Mode,
     ) -> Result<Findings, DbErr> {
-        let _ = (tx, stretch, mode);
-        Ok(Findings::default())
+        reconcile_states(tx, wallets::TABLE, Place::ReadModel, stretch, mode).await
     }
 }

@@ -64,11 +64,7 @@ pub(crate) async fn of_events(
     shard: u16,
     ids: impl Iterator<Item = EventId> + Clone,
 ) -> Result<Vec<Row>, DbErr> {
-    let keys = vec![
-        Column::int("shard", ids.clone().map(|_| i64::from(shard))),
-        Column::uuid("event_id", ids.map(EventId::as_uuid)),
-    ];
-    let rows = KeyedSelect::new(COLUMNS, TABLE, keys).query(conn).await?;
+    let rows = KeyedSelect::new(COLUMNS, TABLE, event_columns(shard, ids)).query(conn).await?;
     Ok(rows.into_iter().map(Row).collect())
 }
 
@@ -118,13 +114,33 @@ pub(crate) async fn insert(
     Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(|_| ())
 }
 
-/// Deletes the rows of `keys` (wallet and version).
+/// Deletes the rows of `keys` (tenant, wallet and version), which need not be valid ones.
 pub(crate) async fn delete(
     conn: &impl ConnectionTrait,
     shard: u16,
-    keys: &[(&WalletKey, u64)],
+    keys: &[(&str, &str, i64)],
 ) -> Result<(), DbErr> {
-    let mut columns = key_columns(shard, keys.iter().map(|(key, _)| *key));
-    columns.push(Column::int("version", keys.iter().map(|(_, version)| version.cast_signed())));
+    let columns = vec![
+        Column::int("shard", keys.iter().map(|_| i64::from(shard))),
+        Column::text("tenant", keys.iter().map(|(tenant, _, _)| *tenant)),
+        Column::text("wallet_id", keys.iter().map(|(_, wallet_id, _)| *wallet_id)),
+        Column::int("version", keys.iter().map(|(_, _, version)| *version)),
+    ];
     KeyedDelete::new(TABLE, columns).execute(conn).await.map(|_| ())
+}
+
+/// Deletes the rows that say they are of these events, wherever they stand; how many.
+pub(crate) async fn delete_of_events(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    ids: impl Iterator<Item = EventId> + Clone,
+) -> Result<u64, DbErr> {
+    KeyedDelete::new(TABLE, event_columns(shard, ids)).execute(conn).await
+}
+
+fn event_columns(shard: u16, ids: impl Iterator<Item = EventId> + Clone) -> Vec<Column> {
+    vec![
+        Column::int("shard", ids.clone().map(|_| i64::from(shard))),
+        Column::uuid("event_id", ids.map(EventId::as_uuid)),
+    ]
 }

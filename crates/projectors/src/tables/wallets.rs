@@ -63,11 +63,16 @@ pub(crate) async fn upsert(
         .map(|_| ())
 }
 
-/// Deletes the rows of `keys`.
-pub(crate) async fn delete<'a>(
+/// Deletes the rows of `keys` (tenant and wallet), which need not be valid ones.
+pub(crate) async fn delete(
     conn: &impl ConnectionTrait,
     shard: u16,
-    keys: impl Iterator<Item = &'a WalletKey> + Clone,
+    keys: &[(&str, &str)],
 ) -> Result<(), DbErr> {
-    KeyedDelete::new(TABLE, key_columns(shard, keys)).execute(conn).await.map(|_| ())
+    let columns = vec![
+        Column::int("shard", keys.iter().map(|_| i64::from(shard))),
+        Column::text("tenant", keys.iter().map(|(tenant, _)| *tenant)),
+        Column::text("wallet_id", keys.iter().map(|(_, wallet_id)| *wallet_id)),
+    ];
+    KeyedDelete::new(TABLE, columns).execute(conn).await.map(|_| ())
 }

@@ -1,0 +1,158 @@
+//! Reading a page: checkpoints, events, parked wallets and what was left out.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use wallex_database::{Backend, Row, RowError};
+
+use super::Walk;
+use super::follow::{Follower, Sight, shared};
+use super::page::{Page, Point, Reading};
+use crate::checkpoint::unreadable;
+use crate::event::Event;
+use crate::reconcile::{Mode, Span, Spot};
+use crate::tables;
+
+/// What [`Event::of_row`] reads.
+const EVENT: &str = "t.position, t.tenant, t.wallet_id, t.version, \
+                     CAST(t.event_id AS text) AS event_id, t.type, \
+                     CAST(t.schema_version AS bigint) AS schema_version, \
+                     CAST(t.payload AS text) AS payload, t.recorded_at_ms";
+/// A process that is frozen in the middle of a page holds the checkpoints. PostgreSQL ends its
+/// transaction after this long, so that the projectors go on.
+const FROZEN_MS_MAX: &str = "3000";
+
+impl Walk<'_> {
+    pub(super) async fn read_page(
+        &self,
+        tx: &DatabaseTransaction,
+        point: &Point,
+    ) -> Result<Page, DbErr> {
+        let mut sights = self.checkpoints(tx).await?;
+        let mut from = point.clone();
+        if let Some(reading) = &mut from.reading {
+            self.catch_up(tx, reading, &mut sights).await?;
+            let met = reading.followers.iter().map(|follower| follower.done).min();
+            from.after = Spot::at(&reading.key, met.unwrap_or(0));
+        }
+        let events = self.events(tx, &Span::new(from.after.clone(), self.end.clone())).await?;
+        let is_last = events.len() < self.page_events as usize;
+        let upto = match events.last() {
+            Some(last) if !is_last => Some(Spot::at(&last.wallet, last.version)),
+            _ => self.end.clone(),
+        };
+        let span = Span::new(from.after.clone(), upto.clone());
+        self.parking(tx, &span.widened(), &mut sights).await?;
+        let discarded = shared(&sights);
+        sights.push(Sight { checkpoint: u64::MAX, discarded, ..Sight::default() });
+        Ok(Page { events, sights, from, upto, is_last, balance_upto: self.balance_upto })
+    }
+
+    /// The projectors' checkpoints; in a rebuild they are held, in the order of names.
+    async fn checkpoints(&self, tx: &DatabaseTransaction) -> Result<Vec<Sight>, DbErr> {
+        let backend = Backend::of(tx);
+        // In the same statement: it costs no round trip. On SQLite the transaction is the lock.
+        let (frozen, lock) = match (backend, self.mode) {
+            (Backend::Postgres, Mode::Repair) => (
+                format!(
+                    ", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"
+                ),
+                "FOR UPDATE",
+            ),
+            _ => (String::new(), ""),
+        };
+        let sql = format!(
+            "SELECT projector, position{frozen} FROM projector_checkpoints WHERE shard = $1 \
+             AND projector IN ({}) ORDER BY projector {lock}",
+            self.placeholders(2)
+        );
+        let values = [Value::from(i64::from(self.shard))].into_iter().chain(self.names());
+        let rows = tx.query_all_raw(backend.statement(sql, values)).await?;
+        let mut sights: Vec<Sight> = self.projectors.iter().map(|_| Sight::default()).collect();
+        for row in rows.into_iter().map(Row) {
+            if let Some(i) = self.index_of(&row.text("projector").map_err(unreadable)?) {
+                sights[i].checkpoint = row.number("position").map_err(unreadable)?;
+            }
+        }
+        Ok(sights)
+    }
+
+    /// Lets the projections that were cut off within the wallet that is being read go on, where they
+    /// have come further since.
+    async fn catch_up(
+        &self,
+        tx: &DatabaseTransaction,
+        reading: &mut Reading,
+        sights: &mut [Sight],
+    ) -> Result<(), DbErr> {
+        if !reading.followers.iter().any(Follower::is_cut) {
+            return Ok(());
+        }
+        let span = Span::new(Spot::before(&reading.key), Some(Spot::behind(&reading.key)));
+        self.parking(tx, &span, sights).await?;
+        for (follower, sight) in reading.followers.iter_mut().zip(sights) {
+            follower.catch_up(&reading.key, sight);
+        }
+        Ok(())
+    }
+
+    async fn events(&self, tx: &DatabaseTransaction, span: &Span) -> Result<Vec<Event>, DbErr> {
+        let (condition, values) = span.of_lines(self.shard);
+        let sql = format!(
+            "SELECT {EVENT} FROM events t WHERE {condition} \
+             ORDER BY t.tenant, t.wallet_id, t.version LIMIT {}",
+            self.page_events
+        );
+        let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
+        rows.into_iter().map(|row| Event::of_row(&Row(row)).map_err(unreadable)).collect()
+    }
+
+    /// What is parked and what was left out, in the wallets of `span`.
+    async fn parking(
+        &self,
+        tx: &DatabaseTransaction,
+        span: &Span,
+        sights: &mut [Sight],
+    ) -> Result<(), DbErr> {
+        let (condition, mut values) = span.of_wallets(self.shard);
+        let names = self.placeholders(values.len() + 1);
+        values.extend(self.names());
+        let select = |left_out: u8, table: &str| {
+            format!(
+                "SELECT CAST({left_out} AS bigint) AS left_out, t.projector, t.tenant, \
+                 t.wallet_id, t.version FROM {table} t \
+                 WHERE {condition} AND t.projector IN ({names})"
+            )
+        };
+        let sql =
+            format!("{} UNION ALL {}", select(0, "dead_letters"), select(1, "discarded_events"));
+        for row in tx.query_all_raw(Backend::of(tx).statement(sql, values)).await? {
+            self.note(&Row(row), sights).map_err(unreadable)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, row: &Row, sights: &mut [Sight]) -> Result<(), RowError> {
+        if let Some(i) = self.index_of(&row.text("projector")?) {
+            let (wallet, version) = (tables::key(row)?, row.number("version")?);
+            if row.int("left_out")? == 1 {
+                sights[i].discarded.insert(wallet, version);
+            } else {
+                sights[i].parked.insert(wallet, version);
+            }
+        }
+        Ok(())
+    }
+
+    fn index_of(&self, projector: &str) -> Option<usize> {
+        self.projectors.iter().position(|known| known.name() == projector)
+    }
+
+    /// Placeholders for the projectors' names, from number `from` on.
+    fn placeholders(&self, from: usize) -> String {
+        let names = (from..).take(self.projectors.len()).map(|n| format!("${n}"));
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    fn names(&self) -> impl Iterator<Item = Value> {
+        self.projectors.iter().map(|projector| projector.name().into())
+    }
+}
