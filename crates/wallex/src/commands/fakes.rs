@@ -18,17 +18,20 @@ use crate::cli::{Cli, Command, OperationArgs, wallet_key};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_767_225_600_007);
 
-/// How an operation is when it is looked at again.
+/// Changes an operation that is done.
 type Ending = Box<dyn Fn(&mut Operation) + Send + Sync>;
 
 /// What the commands work through.
 #[derive(Default)]
 pub(super) struct Fakes {
-    begun: Mutex<Option<Operation>>,
-    ending: Option<Ending>,
+    /// The operation that was begun last.
+    pub(super) begun: Mutex<Option<Operation>>,
+    /// How it is when it is looked at again.
+    pub(super) ending: Option<Ending>,
     /// An operation that is in the way.
     pub(super) running: Option<Operation>,
-    letters: Mutex<BTreeMap<WalletKey, DeadLetter>>,
+    /// What the ledger has parked.
+    pub(super) letters: Mutex<BTreeMap<WalletKey, DeadLetter>>,
     /// The wallet whose cause is still there.
     pub(super) unhealed: Option<String>,
     /// Why events were discarded.

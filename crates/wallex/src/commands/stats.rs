@@ -50,8 +50,8 @@ mod tests {
     async fn numbers_are_for_people_or_for_machines() {
         let ports = std::sync::Arc::new(Fakes::default()).ports();
         let text = stats(&ports, Output::default()).await.expect("counted").text;
-        assert!(text.contains("\nevents                    1,234\n"), "{text}");
-        assert!(text.contains("size of the database    4.0 KiB\n"), "{text}");
+        assert!(text.contains("\nevents                   1,234\n"), "{text}");
+        assert!(text.contains("size of the database   4.0 KiB\n"), "{text}");
         let json = stats(&ports, Output { json: true }).await.expect("counted").text;
         assert!(json.contains("\"events\": 1234,"), "{json}");
     }
