@@ -63,7 +63,7 @@ pub(crate) async fn connect(
     if version < MIN_SERVER_VERSION {
         return Err(ConnectError::TooOld { found: version / 10_000 });
     }
-    let pool = async |connections: u32| -> Result<DatabaseConnection, ConnectError> {
+    let pool = async |connections: u32, connect: &PgConnectOptions| {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(options.acquire_timeout)
@@ -93,10 +93,13 @@ pub(crate) async fn connect(
             .map(SqlxPostgresConnector::from_sqlx_postgres_pool)
             .map_err(unreachable)
     };
+    // A plan that was made for an empty table is kept while a rebuild or a backlog fills it, and may
+    // scan what it should look up. Beside thousands of rows a statement, planning costs nothing.
+    let planned = connect.clone().options([("plan_cache_mode", "force_custom_plan")]);
     Ok(Pools {
-        write: pool(options.write_connections).await?,
-        read: pool(options.read_connections).await?,
-        background: pool(options.background_connections).await?,
+        write: pool(options.write_connections, &connect).await?,
+        read: pool(options.read_connections, &connect).await?,
+        background: pool(options.background_connections, &planned).await?,
     })
 }
 
