@@ -10,7 +10,7 @@
 //! | `heads` | the heads | one row a shard |
 //!
 //! Positions are read before rows: what is shown may be newer than the position that an answer
-//! names, and never older.
+//! names, and never older. A wallet that is parked holds the position of what it belongs to back.
 
 #[cfg(test)]
 mod tests;
@@ -84,16 +84,21 @@ impl SqlReadModels {
 
     /// How far `projector` has come in every shard.
     async fn positions(&self, projector: &str) -> Result<Vec<ShardPosition>, ReadError> {
-        let sql = "SELECT CAST(shard AS bigint) AS shard, position FROM projector_checkpoints \
-                   WHERE projector = $1 ORDER BY shard";
-        self.positions_by(sql, [projector.into()]).await
+        let sql = format!("{} WHERE c.projector = $1 ORDER BY c.shard", reached(""));
+        self.positions_by(&sql, [projector.into()]).await
     }
 
-    /// How far `projector` has come in one shard.
-    async fn position(&self, projector: &str, shard: u16) -> Result<Vec<ShardPosition>, ReadError> {
-        let sql = "SELECT CAST(shard AS bigint) AS shard, position FROM projector_checkpoints \
-                   WHERE projector = $1 AND shard = $2";
-        self.positions_by(sql, [projector.into(), i64::from(shard).into()]).await
+    /// How far `projector` has come with the wallet of `key`, which lives in `shard`.
+    async fn position(
+        &self,
+        projector: &str,
+        shard: u16,
+        key: &WalletKey,
+    ) -> Result<Vec<ShardPosition>, ReadError> {
+        let of_wallet = "AND d.tenant = $2 AND d.wallet_id = $3";
+        let sql = format!("{} WHERE c.projector = $4 AND c.shard = $1", reached(of_wallet));
+        let [shard, tenant, wallet_id] = key_values(shard, key);
+        self.positions_by(&sql, [shard, tenant, wallet_id, projector.into()]).await
     }
 
     /// The rows of the same query in every shard; `$1` is the shard.
@@ -115,7 +120,7 @@ impl SqlReadModels {
 impl ReadModels for SqlReadModels {
     async fn wallet(&self, key: &WalletKey) -> Result<Projected<Option<WalletState>>, ReadError> {
         let shard = self.shard_of(key)?;
-        let positions = self.position(READ_MODEL, shard).await?;
+        let positions = self.position(READ_MODEL, shard, key).await?;
         let sql = format!(
             "SELECT {} FROM {} t WHERE t.shard = $1 AND t.tenant = $2 AND t.wallet_id = $3",
             wallets::COLUMNS,
@@ -159,7 +164,7 @@ impl ReadModels for SqlReadModels {
         limit: u32,
     ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
         let shard = self.shard_of(key)?;
-        let positions = self.position(LEDGER, shard).await?;
+        let positions = self.position(LEDGER, shard, key).await?;
         let mut values = key_values(shard, key).to_vec();
         let mut sql = format!(
             "SELECT {} FROM {} t WHERE t.shard = $1 AND t.tenant = $2 AND t.wallet_id = $3",
@@ -185,7 +190,7 @@ impl ReadModels for SqlReadModels {
 
     async fn ledger_version(&self, key: &WalletKey) -> Result<Projected<u64>, ReadError> {
         let shard = self.shard_of(key)?;
-        let positions = self.position(LEDGER, shard).await?;
+        let positions = self.position(LEDGER, shard, key).await?;
         let sql = format!(
             "SELECT t.version FROM {} t WHERE t.shard = $1 AND t.tenant = $2 \
              AND t.wallet_id = $3 ORDER BY t.version DESC LIMIT 1",
@@ -227,6 +232,17 @@ impl ReadModels for SqlReadModels {
         };
         tokio::time::timeout(at_most, next).await.ok();
     }
+}
+
+/// Selects how far projectors have come. A checkpoint goes past the events of a wallet that is parked,
+/// which are not in the tables: the first of them is as far as it gets. `parked` says whose count.
+fn reached(parked: &str) -> String {
+    format!(
+        "SELECT CAST(c.shard AS bigint) AS shard, coalesce((SELECT min(d.position) - 1 \
+         FROM dead_letters d WHERE d.shard = c.shard AND d.projector = c.projector \
+         AND d.position <= c.position {parked}), c.position) AS position \
+         FROM projector_checkpoints c"
+    )
 }
 
 /// An owner's wallets in a shard, in the order of their ids.
