@@ -33,7 +33,7 @@ impl Projector for ReadModel {
         let mut poison = Vec::new();
         for (key, events) in &histories {
             let before = standing.remove(*key).unwrap_or_else(|| Ok(Folded::default()));
-            let folded = before.and_then(|mut folded| {
+            let folded = before.map(|mut folded| {
                 // What was applied before comes again when a checkpoint was set back.
                 let reached = folded.version();
                 for event in events.iter().filter(|event| event.version > reached) {
@@ -42,7 +42,7 @@ impl Projector for ReadModel {
                         break;
                     }
                 }
-                Ok(folded)
+                folded
             });
             match folded {
                 Ok(folded) => states.extend(folded.state(key).map(|state| (*key, state))),

@@ -83,7 +83,10 @@ impl Walk<'_> {
         let folding = page.fold();
         let next = folding.next.clone();
         // Whatever goes wrong ahead will show again when it is due.
-        let ahead = async { self.read(begin.await.ok()?, &next?).await.ok() };
+        let ahead = async {
+            let next = next?;
+            self.read(begin.await.ok()?, &next).await.ok()
+        };
         let (step, ahead) = tokio::join!(self.step(&tx, folding), ahead);
         tx.rollback().await?;
         Ok((step?, ahead))

@@ -1,0 +1,162 @@
+//! What an operation walks through, page by page.
+
+use std::sync::Arc;
+
+use wallex_ports::{Operation, OperationKind, ReadError, ShardPosition, WalletKey};
+
+use super::number;
+use super::route::{Station, WINDOW_POSITIONS, wallets_of_window};
+use super::run::{Run, Trouble};
+use crate::reconcile::{Mode, Spot};
+use crate::walk::{Point, Read, Walk};
+
+impl Run {
+    pub(super) async fn walk_all(&mut self) -> Result<(), Trouble> {
+        self.expect_events(self.heads.iter().sum());
+        let shards = self.inner.db.shards().map_err(ReadError::from)?.count();
+        for shard in self.station.shard..shards {
+            let from = Spot::start();
+            self.walk(shard, from, None, |point| match point {
+                None => Station { shard: shard + 1, ..Default::default() },
+                point => Station { shard, point, ..Default::default() },
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn walk_wallet(&mut self, key: &WalletKey) -> Result<(), Trouble> {
+        let db = &self.inner.db;
+        let shard = db.shards().map_err(ReadError::from)?.of_wallet(key);
+        let sql = "SELECT coalesce(max(version), 0) AS n FROM events \
+                   WHERE shard = $1 AND tenant = $2 AND wallet_id = $3";
+        let values =
+            [i64::from(shard).into(), key.tenant.as_str().into(), key.wallet_id.as_str().into()];
+        let events = number(db.background(), sql, values).await?;
+        self.expect_events(events);
+        if self.station.shard > 0 {
+            return Ok(());
+        }
+        self.walk(shard, Spot::before(key), Some(Spot::behind(key)), |point| match point {
+            None => Station { shard: 1, ..Default::default() },
+            point => Station { point, ..Default::default() },
+        })
+        .await
+    }
+
+    /// Costs a transaction for each wallet: where that is most of them, all is faster.
+    pub(super) async fn walk_since(&mut self, since: ShardPosition) -> Result<(), Trouble> {
+        let head = self.heads.get(usize::from(since.shard)).copied().unwrap_or(0);
+        let first = since.position.max(1);
+        self.expect_events((head + 1).saturating_sub(first));
+        self.station.window = self.station.window.max(first);
+        while self.station.window <= head {
+            if self.inner.is_stopping() {
+                return Err(Trouble::Stopped);
+            }
+            let window = self.station.window;
+            for key in wallets_of_window(&self.inner.db, since, window).await? {
+                let behind = Spot::behind(&key);
+                let after = self.station.after.clone();
+                if after.as_ref().is_some_and(|after| behind <= *after) {
+                    continue;
+                }
+                let end = Some(behind.clone());
+                self.walk(since.shard, Spot::before(&key), end, |point| {
+                    let after = if point.is_some() { after.clone() } else { Some(behind.clone()) };
+                    Station { shard: 0, window, after, point }
+                })
+                .await?;
+            }
+            let window = window.saturating_add(WINDOW_POSITIONS);
+            self.station = Station { window, ..Default::default() };
+        }
+        Ok(())
+    }
+
+    /// Walks from where the station stands, or from `from`, up to `end`. `station` tells where the
+    /// operation stands once the walk stands at a point, or at its end.
+    async fn walk(
+        &mut self,
+        shard: u16,
+        from: Spot,
+        end: Option<Spot>,
+        station: impl Fn(Option<Point>) -> Station,
+    ) -> Result<(), Trouble> {
+        let mode = match self.operation.kind {
+            OperationKind::Rebuild => Mode::Repair,
+            OperationKind::Drift | OperationKind::Retry => Mode::Compare,
+        };
+        let inner = Arc::clone(&self.inner);
+        let walk = Walk {
+            projectors: &inner.projectors,
+            mode,
+            shard,
+            end,
+            page_events: inner.settings.page_events(inner.db.backend(), mode).max(1),
+            balance_upto: self.heads.get(usize::from(shard)).copied().unwrap_or(0),
+        };
+        let mut point = Some(self.station.point.clone().unwrap_or_else(|| Point::new(from)));
+        let mut ahead = None;
+        while let Some(at) = point {
+            if inner.is_stopping() {
+                return Err(Trouble::Stopped);
+            }
+            point = match mode {
+                Mode::Repair => self.repair(&walk, &at, &station).await?,
+                Mode::Compare => self.compare(&walk, &at, &station, &mut ahead).await?,
+            };
+            self.failing = None;
+        }
+        Ok(())
+    }
+
+    /// Repairs a page, and records it in the same transaction.
+    async fn repair(
+        &mut self,
+        walk: &Walk<'_>,
+        at: &Point,
+        station: impl Fn(Option<Point>) -> Station,
+    ) -> Result<Option<Point>, Trouble> {
+        let read = walk.read(self.inner.db.begin_background().await?, at).await?;
+        let (tx, step) = walk.judge(read).await?;
+        let next = step.next.clone();
+        let station = station(next.clone());
+        let before = (self.operation.progress, self.operation.report.clone());
+        self.take(step);
+        let Operation { progress, report, .. } = &self.operation;
+        let recorded = self.mine.record(&tx, progress, report, &station).await;
+        let committed = match recorded {
+            Ok(true) => tx.commit().await,
+            Ok(false) => return Err(Trouble::Lost),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = committed {
+            (self.operation.progress, self.operation.report) = before;
+            return Err(error.into());
+        }
+        self.station = station;
+        Ok(next)
+    }
+
+    async fn compare(
+        &mut self,
+        walk: &Walk<'_>,
+        at: &Point,
+        station: impl Fn(Option<Point>) -> Station,
+        ahead: &mut Option<Read>,
+    ) -> Result<Option<Point>, Trouble> {
+        let db = Arc::clone(&self.inner.db);
+        let read = match ahead.take() {
+            Some(read) => read,
+            None => walk.read(db.begin_snapshot().await?, at).await?,
+        };
+        let (step, following) = walk.judge_and_read_ahead(read, db.begin_snapshot()).await?;
+        *ahead = following;
+        let next = step.next.clone();
+        self.take(step);
+        self.station = station(next.clone());
+        self.record_sometimes().await?;
+        Ok(next)
+    }
+}

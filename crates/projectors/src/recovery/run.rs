@@ -1,0 +1,301 @@
+//! The task that works on an operation.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use sea_orm::DbErr;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use wallex_database::{Database, read_error};
+use wallex_ports::{
+    DeadLetterError, Operation, OperationKind, OperationState, ReadError, Replay, Scope, WalletKey,
+};
+
+use super::operations::Mine;
+use super::route::{Station, heads};
+use super::{Inner, number};
+use crate::projector::sentence;
+use crate::walk::{Step, TrialBalance};
+
+/// How often the lease is renewed, whatever a page takes.
+const RENEW: Duration = Duration::from_secs(2);
+/// How often a drift check or a retry says how far it has come; a rebuild does with every page.
+const RECORD: Duration = Duration::from_millis(500);
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a database that does not answer is tried again before the operation fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for what trying again hardly helps.
+const PATIENCE_WITH_ERRORS: Duration = Duration::from_secs(2);
+/// Dead letters that are listed at once.
+const LETTERS_MAX: u32 = 100;
+
+/// Why the work ended early.
+pub(super) enum Trouble {
+    /// The process is about to end.
+    Stopped,
+    /// Another process has the operation.
+    Lost,
+    /// The database.
+    Storage(ReadError),
+}
+
+impl From<DbErr> for Trouble {
+    fn from(error: DbErr) -> Self {
+        Self::Storage(read_error(error))
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// One operation at work.
+pub(super) struct Run {
+    pub(super) inner: Arc<Inner>,
+    pub(super) operation: Operation,
+    pub(super) mine: Mine,
+    began: Instant,
+    /// Time worked in runs before this one.
+    before_ms: u64,
+    recorded: Instant,
+    /// Since when, and how often, the database has failed without a page in between.
+    pub(super) failing: Option<(Instant, u32)>,
+    pub(super) station: Station,
+    /// All heads when the work began, for the trial balance.
+    pub(super) heads: Vec<u64>,
+    totals: TrialBalance,
+    /// The last dead letter that was tried.
+    letter: Option<(String, WalletKey)>,
+}
+
+impl Run {
+    /// Goes on where `resume_at` says; empty for a new operation.
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        mut operation: Operation,
+        owner: String,
+        resume_at: &str,
+    ) -> Self {
+        let mine = Mine { id: operation.id, owner };
+        let now = Instant::now();
+        let station = station(resume_at).unwrap_or_else(|error| {
+            tracing::warn!(operation = %mine.id, %error, "an operation begins anew");
+            (operation.progress, operation.report) = Default::default();
+            Station::default()
+        });
+        Self {
+            inner,
+            mine,
+            began: now,
+            before_ms: operation.progress.elapsed_ms,
+            operation,
+            recorded: now,
+            failing: None,
+            station,
+            heads: Vec::new(),
+            totals: TrialBalance::default(),
+            letter: None,
+        }
+    }
+
+    /// Works until the operation is done, the process is stopped, or nothing helps.
+    pub(super) async fn run(mut self) {
+        let keeper = Keeper::spawn(Arc::clone(&self.inner.db), self.mine.clone());
+        let worked = AssertUnwindSafe(self.persist()).catch_unwind().await;
+        keeper.dismiss().await;
+        let (state, error) = match worked {
+            Ok(Ok(())) => (OperationState::Done, None),
+            Ok(Err(Trouble::Stopped)) => (OperationState::Interrupted, None),
+            Ok(Err(Trouble::Lost)) => {
+                return tracing::warn!(operation = %self.mine.id, "another process goes on with it");
+            }
+            Ok(Err(Trouble::Storage(error))) => (OperationState::Failed, Some(sentence(&error))),
+            Err(_) => (OperationState::Failed, Some("it panicked".to_owned())),
+        };
+        self.measure();
+        (self.operation.state, self.operation.error) = (state, error);
+        let (id, kind) = (self.operation.id, self.operation.kind.as_str());
+        let error = self.operation.error.as_deref();
+        tracing::info!(operation = %id, kind, state = state.as_str(), error, "an operation ends");
+        // Where it can't be told, the lease runs out.
+        if let Err(error) = self.mine.end(&self.inner.db, &self.operation).await {
+            tracing::warn!(operation = %id, %error, "the end of an operation could not be recorded");
+        }
+    }
+
+    /// Works, and tries again what the database refuses.
+    async fn persist(&mut self) -> Result<(), Trouble> {
+        loop {
+            let mut trouble = match self.work().await {
+                Err(Trouble::Storage(error)) => Some(error),
+                ended => return ended,
+            };
+            while let Some(error) = trouble.take() {
+                self.wait(error).await?;
+                match self.reload().await {
+                    Err(Trouble::Storage(error)) => trouble = Some(error),
+                    reloaded => reloaded?,
+                }
+            }
+        }
+    }
+
+    /// Goes back to what is recorded of a rebuild: the answer of a COMMIT may have been lost.
+    async fn reload(&mut self) -> Result<(), Trouble> {
+        if self.operation.kind != OperationKind::Rebuild {
+            return Ok(());
+        }
+        let recorded = self.mine.reload(&self.inner.db).await?;
+        let Some((operation, resume_at)) = recorded else { return Err(Trouble::Lost) };
+        self.station = station(&resume_at).unwrap_or_default();
+        self.operation = operation;
+        Ok(())
+    }
+
+    /// Waits before the next try, unless it has been tried for long enough.
+    async fn wait(&mut self, error: ReadError) -> Result<(), Trouble> {
+        let (since, tries) = *self.failing.get_or_insert((Instant::now(), 0));
+        let patience = match error {
+            ReadError::Unavailable(_) => PATIENCE,
+            ReadError::Storage(_) => PATIENCE_WITH_ERRORS,
+        };
+        if since.elapsed() >= patience {
+            return Err(Trouble::Storage(error));
+        }
+        let error = sentence(&error);
+        tracing::warn!(operation = %self.mine.id, error, "a page is tried again");
+        self.failing = Some((since, tries + 1));
+        let pause = BACKOFF_MIN.saturating_mul(1 << tries.min(10)).min(BACKOFF_MAX);
+        let mut stop = self.inner.stop.subscribe();
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            _ = stop.wait_for(|stop| *stop) => Err(Trouble::Stopped),
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), Trouble> {
+        if self.operation.kind == OperationKind::Retry {
+            return self.retry_letters().await;
+        }
+        if self.heads.is_empty() {
+            self.heads = heads(&self.inner.db).await?;
+        }
+        match self.operation.scope.clone() {
+            Scope::All => self.walk_all().await,
+            Scope::Wallet(key) => self.walk_wallet(&key).await,
+            Scope::Since(since) => self.walk_since(since).await,
+        }
+    }
+
+    /// Says how many events there are, where that is not known yet.
+    pub(super) fn expect_events(&mut self, events: u64) {
+        self.operation.progress.total = self.operation.progress.total.max(events);
+    }
+
+    /// Adds what a page came to.
+    pub(super) fn take(&mut self, step: Step) {
+        let (kind, scope) = (self.operation.kind, &self.operation.scope);
+        if kind == OperationKind::Drift && *scope == Scope::All {
+            self.totals.add(&step.totals);
+        }
+        step.add_to(&mut self.operation.report, &mut self.operation.progress);
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        let worked = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.operation.progress.elapsed_ms = self.before_ms.saturating_add(worked);
+        self.operation.report.trial_balance = self.totals.totals();
+    }
+
+    pub(super) async fn record_sometimes(&mut self) -> Result<(), Trouble> {
+        if self.recorded.elapsed() < RECORD {
+            return Ok(());
+        }
+        let Operation { progress, report, .. } = &self.operation;
+        let tx = self.inner.db.begin_background().await?;
+        let is_mine = self.mine.record(&tx, progress, report, &"").await?;
+        tx.commit().await?;
+        self.recorded = Instant::now();
+        if is_mine { Ok(()) } else { Err(Trouble::Lost) }
+    }
+
+    async fn retry_letters(&mut self) -> Result<(), Trouble> {
+        let inner = Arc::clone(&self.inner);
+        let all = number(inner.db.background(), "SELECT count(*) AS n FROM dead_letters", []);
+        let all = all.await?;
+        self.expect_events(all);
+        loop {
+            let after = self.letter.clone();
+            let after = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
+            let letters = inner.letters.list(None, after, LETTERS_MAX).await?;
+            if letters.is_empty() {
+                return Ok(());
+            }
+            for letter in letters {
+                if inner.is_stopping() {
+                    return Err(Trouble::Stopped);
+                }
+                match inner.letters.replay(&letter.projector, &letter.wallet).await {
+                    Ok(Replay::Applied { .. }) => self.operation.report.replayed += 1,
+                    Ok(Replay::StillParked(_)) => self.operation.report.parked += 1,
+                    // Somebody else has settled it.
+                    Err(DeadLetterError::NotParked | DeadLetterError::Creation) => {}
+                    Err(DeadLetterError::Database(error)) => return Err(error.into()),
+                }
+                self.letter = Some((letter.projector, letter.wallet));
+                let progress = &mut self.operation.progress;
+                (progress.done, self.failing) = (progress.done + 1, None);
+                progress.total = progress.total.max(progress.done);
+                self.measure();
+                self.record_sometimes().await?;
+            }
+        }
+    }
+}
+
+/// Where an operation stands; it may have been written by another version of Wallex.
+fn station(resume_at: &str) -> Result<Station, serde_json::Error> {
+    if resume_at.is_empty() { Ok(Station::default()) } else { serde_json::from_str(resume_at) }
+}
+
+/// Renews the lease of an operation, however long a page takes. Ends with its run, even if that
+/// panics.
+struct Keeper {
+    task: JoinHandle<()>,
+    dismissed: watch::Sender<()>,
+}
+
+impl Keeper {
+    fn spawn(db: Arc<Database>, mine: Mine) -> Self {
+        let (dismissed, mut dismissal) = watch::channel(());
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = sleep(RENEW) => {}
+                    _ = dismissal.changed() => return,
+                }
+                match mine.renew(&db).await {
+                    Ok(true) => {}
+                    // The run finds out by itself when it records its next page.
+                    Ok(false) => return,
+                    Err(error) => tracing::debug!(%error, "a lease could not be renewed"),
+                }
+            }
+        });
+        Self { task, dismissed }
+    }
+
+    async fn dismiss(self) {
+        drop(self.dismissed);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the keeper of a lease ended badly");
+        }
+    }
+}
