@@ -307,7 +307,17 @@ struct AdminRoutes;
 
 impl Modify for AdminRoutes {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        openapi.merge(AdminDescription::openapi());
+        let mut admin = AdminDescription::openapi();
+        // utoipa's optional body is one that may be `null`; ours may be left out.
+        for operation in operations(&mut admin) {
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && admin::openapi::BODY_MAY_BE_MISSING.contains(&id)
+            {
+                body.required = Some(Required::False);
+            }
+        }
+        openapi.merge(admin);
     }
 }
 

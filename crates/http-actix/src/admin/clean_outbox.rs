@@ -37,7 +37,7 @@ struct CleanOutboxBody {
     operation_id = "cleanOutbox",
     tag = "admin",
     params(CorrelationHeader),
-    request_body(content = Option<CleanOutboxBody>),
+    request_body(content = CleanOutboxBody),
     responses((status = 200, description = "How many are gone.", body = CleanupJson), WriteProblems),
 )]
 pub(crate) async fn clean_outbox(

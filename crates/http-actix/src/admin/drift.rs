@@ -22,7 +22,7 @@ use crate::state::Api;
     operation_id = "checkDrift",
     tag = "admin",
     params(CorrelationHeader),
-    request_body(content = Option<ScopeBody>),
+    request_body(content = ScopeBody),
     responses(
         (status = 202, description = "It has begun: see `Location`.", body = OperationJson),
         BeginProblems,

@@ -18,6 +18,8 @@ use crate::schema;
 
 /// The tag of every operation of the admin API.
 pub(crate) const TAG: &str = "admin";
+/// The operations whose body may be left out.
+pub(crate) const BODY_MAY_BE_MISSING: [&str; 3] = ["cleanOutbox", "rebuild", "checkDrift"];
 
 /// The admin API's part of the description.
 #[derive(OpenApi)]

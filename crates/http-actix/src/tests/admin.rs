@@ -373,3 +373,19 @@ async fn idempotency_keys_are_not_looked_at() {
     assert_eq!(client.call(keyed).await.status, 200);
     assert_eq!(harness.store.rows(), (0, 0));
 }
+
+#[actix_web::test]
+async fn body_that_may_be_missing_is_described_so() {
+    let description: Value = serde_json::from_str(&crate::openapi_json()).expect("JSON");
+    for (path, required) in [
+        ("/admin/outbox/cleanup", false),
+        ("/admin/recovery/rebuild", false),
+        ("/admin/recovery/drift", false),
+        ("/admin/dead-letters/{projector}/{walletId}/discard", true),
+    ] {
+        let body = &description["paths"][path]["post"]["requestBody"];
+        assert_eq!(body["required"], required, "{path}");
+        // Left out is not the same as null, which is refused.
+        assert!(body["content"]["application/json"]["schema"].get("oneOf").is_none(), "{path}");
+    }
+}
