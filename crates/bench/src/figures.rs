@@ -1,5 +1,6 @@
 //! The figures of all rounds, and what is said of them: of each load its median round.
 
+use crate::Kind;
 use crate::load::Measurement;
 
 /// Where the headline comparison is made.
@@ -16,8 +17,8 @@ pub(crate) enum Subject {
 impl Subject {
     pub(crate) const fn database(self) -> &'static str {
         match self {
-            Self::HttpOnSqlite => "SQLite",
-            Self::HttpOnPostgres | Self::PlainSqlOnPostgres => "PostgreSQL",
+            Self::HttpOnSqlite => Kind::Sqlite.name(),
+            Self::HttpOnPostgres | Self::PlainSqlOnPostgres => Kind::Postgres.name(),
         }
     }
 

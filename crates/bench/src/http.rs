@@ -1,15 +1,18 @@
-//! A keep-alive HTTP/1.1 connection that does nothing but create wallets.
+//! A keep-alive HTTP/1.1 connection that creates wallets, credits them, and waits to see them.
 //!
 //! No HTTP library: the load generator runs beside what it measures, and every microsecond that it
 //! takes is missing there.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 use crate::load::{Client, Failure};
-use crate::wallet::NewWallet;
+use crate::projections::Watcher;
+use crate::wallet::{INITIAL_BALANCE, NewWallet};
 
 /// An answer to a create has a few hundred bytes.
 const ANSWER_BYTES: usize = 4096;
@@ -31,28 +34,31 @@ impl HttpClient {
         Ok(Self { stream, request: Vec::new(), body: Vec::new(), answer })
     }
 
-    fn write_request(&mut self, wallet: &NewWallet) -> io::Result<()> {
-        let NewWallet { id, key, .. } = wallet;
+    /// Credits the wallet `id`. When this returns, it is durable.
+    pub(crate) async fn credit(&mut self, id: Uuid, key: Uuid, amount: u64) -> Result<(), Failure> {
         self.body.clear();
         write!(
             self.body,
-            r#"{{"walletId":"{id}","ownerId":"owner-of-{id}","initialBalance":100}}"#
+            r#"{{"amount":{amount},"description":"a top-up by card","reference":"{key}"}}"#
         )?;
+        self.write_post(format_args!("/wallets/{id}/credit"), key)?;
+        self.exchange(200).await
+    }
+
+    fn write_post(&mut self, path: fmt::Arguments<'_>, key: Uuid) -> io::Result<()> {
         self.request.clear();
         write!(
             self.request,
-            "POST /wallets HTTP/1.1\r\nHost: wallex\r\nContent-Type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nHost: wallex\r\nContent-Type: application/json\r\n\
              Idempotency-Key: {key}\r\nContent-Length: {}\r\n\r\n",
             self.body.len()
         )?;
         self.request.extend_from_slice(&self.body);
         Ok(())
     }
-}
 
-impl Client for HttpClient {
-    async fn create(&mut self, wallet: &NewWallet) -> Result<(), Failure> {
-        self.write_request(wallet)?;
+    /// Sends the request, and reads the answer, whose status should be `expected`.
+    async fn exchange(&mut self, expected: u16) -> Result<(), Failure> {
         self.stream.write_all(&self.request).await?;
         self.answer.clear();
         let status = loop {
@@ -63,11 +69,36 @@ impl Client for HttpClient {
                 break status;
             }
         };
-        if status == 201 {
+        if status == expected {
             return Ok(());
         }
         let answer = String::from_utf8_lossy(&self.answer);
         Err(Failure::Refused(answer.chars().take(SHOWN_CHARS_MAX).collect()))
+    }
+}
+
+impl Client for HttpClient {
+    async fn create(&mut self, wallet: &NewWallet) -> Result<(), Failure> {
+        let NewWallet { id, key, .. } = wallet;
+        self.body.clear();
+        write!(
+            self.body,
+            r#"{{"walletId":"{id}","ownerId":"owner-of-{id}","initialBalance":{INITIAL_BALANCE}}}"#
+        )?;
+        self.write_post(format_args!("/wallets"), *key)?;
+        self.exchange(201).await
+    }
+}
+
+impl Watcher for HttpClient {
+    async fn see(&mut self, wallet: &NewWallet) -> Result<(), Failure> {
+        self.request.clear();
+        write!(
+            self.request,
+            "GET /wallets/{}?consistency=eventual&minVersion=1 HTTP/1.1\r\nHost: wallex\r\n\r\n",
+            wallet.id
+        )?;
+        self.exchange(200).await
     }
 }
 

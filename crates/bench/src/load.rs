@@ -63,9 +63,24 @@ pub(crate) struct Measurement {
 impl Measurement {
     /// The latency that so many percent of the creates stayed within, in milliseconds.
     pub(crate) fn percentile_ms(&self, percent: f64) -> f64 {
-        let latency_us = self.latencies_us.value_at_percentile(percent);
-        Duration::from_micros(latency_us).as_secs_f64() * 1_000.0
+        percentile_ms(&self.latencies_us, percent)
     }
+}
+
+/// What so many percent of the latencies, which are in microseconds, stayed within: milliseconds.
+pub(crate) fn percentile_ms(latencies_us: &Histogram<u64>, percent: f64) -> f64 {
+    let latency_us = latencies_us.value_at_percentile(percent);
+    Duration::from_micros(latency_us).as_secs_f64() * 1_000.0
+}
+
+/// For latencies in microseconds, none of them yet.
+pub(crate) fn latencies() -> Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS).context("the histogram")
+}
+
+/// Counts a latency.
+pub(crate) fn record(latencies_us: &mut Histogram<u64>, latency: Duration) {
+    latencies_us.saturating_record(latency.as_micros().try_into().unwrap_or(u64::MAX));
 }
 
 struct Tally {
@@ -83,8 +98,7 @@ pub(crate) async fn run<C: Client + 'static>(
     timing: Timing,
 ) -> Result<Measurement> {
     let connections = clients.len();
-    let latencies_us = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-        .context("the histogram")?;
+    let latencies_us = latencies()?;
     let tally = Tally { latencies_us, acknowledged: 0, errors: 0, first_error: None };
     let tally = Rc::new(RefCell::new(tally));
     let from = Instant::now() + timing.warm_up;
@@ -118,8 +132,7 @@ async fn drive<C: Client>(
             Ok(()) => {
                 tally.acknowledged += 1;
                 if (from..until).contains(&answered) {
-                    let latency_us = (answered - sent).as_micros();
-                    tally.latencies_us.saturating_record(latency_us.try_into().unwrap_or(u64::MAX));
+                    record(&mut tally.latencies_us, answered - sent);
                 }
             }
             Err(failure) => {
@@ -137,8 +150,8 @@ async fn drive<C: Client>(
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate of creates needs no 53 bits")]
-fn per_second(count: u64, time: Duration) -> f64 {
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 

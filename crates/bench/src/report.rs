@@ -5,11 +5,15 @@ use std::fmt::Write as _;
 use crate::figures::{COMPARED_CONNECTIONS, Row, Sample, median_of, ratios, rows};
 use crate::load::Timing;
 use crate::machine::Facts;
+use crate::projections::{self, Results};
+use crate::table::table;
 
 /// How the figures came about.
 pub(crate) struct Run {
     pub(crate) timing: Timing,
     pub(crate) rounds: u32,
+    /// Events of the backlog.
+    pub(crate) events: u64,
     pub(crate) date: String,
     pub(crate) facts: Facts,
 }
@@ -44,34 +48,8 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
     ]
 }
 
-/// A Markdown table whose columns are also straight on a terminal.
-fn table(rows: &[Row]) -> String {
-    let mut lines = vec![HEADINGS.map(str::to_owned)];
-    lines.extend(rows.iter().map(cells));
-    let widths: [usize; HEADINGS.len()] = std::array::from_fn(|column| {
-        lines.iter().map(|line| line[column].len()).max().unwrap_or_default()
-    });
-    let rule = std::array::from_fn(|column| {
-        let dashes = widths[column];
-        if column < LEFT_ALIGNED {
-            "-".repeat(dashes)
-        } else {
-            format!("{}:", "-".repeat(dashes - 1))
-        }
-    });
-    lines.insert(1, rule);
-    let mut text = String::new();
-    for line in lines {
-        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
-            let _ = if column < LEFT_ALIGNED {
-                write!(text, "| {cell:<width$} ")
-            } else {
-                write!(text, "| {cell:>width$} ")
-            };
-        }
-        text.push_str("|\n");
-    }
-    text
+fn creates_table(rows: &[Row]) -> String {
+    table(HEADINGS, LEFT_ALIGNED, rows.iter().map(cells))
 }
 
 /// The headline, and what went wrong.
@@ -99,19 +77,23 @@ fn remarks(rows: &[Row], samples: &[Sample]) -> String {
 /// What is printed.
 pub(crate) fn plain(samples: &[Sample]) -> String {
     let rows = rows(samples);
-    format!("{}\n{}", table(&rows), remarks(&rows, samples))
+    format!("{}\n{}", creates_table(&rows), remarks(&rows, samples))
 }
 
 /// What docs/BENCHMARKS.md holds.
-pub(crate) fn markdown(run: &Run, samples: &[Sample]) -> String {
+pub(crate) fn markdown(run: &Run, samples: &[Sample], results: &Results) -> String {
     let rows = rows(samples);
     let facts = run.facts.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "| {name} | {value} |");
         text
     });
     include_str!("page.md")
-        .replace("{table}", table(&rows).trim_end())
+        .replace("{table}", creates_table(&rows).trim_end())
         .replace("{remarks}", remarks(&rows, samples).trim_end())
+        .replace("{projections}", projections::report(results).trim_end())
+        .replace("{connections}", &projections::CONNECTIONS.to_string())
+        .replace("{sampled}", &projections::SAMPLED.to_string())
+        .replace("{events}", &run.events.to_string())
         .replace("{rounds}", &run.rounds.to_string())
         .replace("{seconds}", &run.timing.measured.as_secs_f64().to_string())
         .replace("{warm_up}", &run.timing.warm_up.as_secs_f64().to_string())
@@ -130,7 +112,7 @@ mod tests {
     #[test]
     fn the_table_is_straight_and_shows_medians() {
         let rows = rows(&three_rounds());
-        let table = table(&rows);
+        let table = creates_table(&rows);
         let lengths: Vec<_> = table.lines().map(str::len).collect();
         assert_eq!(lengths, vec![lengths[0]; 5]);
         let line = table.lines().nth(3).expect("a line");
@@ -145,10 +127,12 @@ mod tests {
         let run = Run {
             timing: Timing { warm_up: seconds(1), measured: seconds(5) },
             rounds: 3,
+            events: 200_000,
             date: "2026-01-01".to_owned(),
             facts: vec![("Memory", "4 GB".to_owned())],
         };
-        let page = markdown(&run, &three_rounds());
+        let page = markdown(&run, &three_rounds(), &Results::default());
+        let page = page.replace("/wallets/{id}", "");
         assert!(!page.contains('{'), "{page}");
         for part in ["**2.00** (1.00 to 3.00)", "| Memory | 4 GB |", "2026-01-01"] {
             assert!(page.contains(part), "{page}");

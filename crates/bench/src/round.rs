@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 use wallex_testkit::{PostgresOptions, PrivatePostgres, Server};
 
 use crate::figures::{COMPARED_CONNECTIONS, Sample, Subject};
-use crate::http::HttpClient;
 use crate::load::{self, Client, Timing};
 use crate::machine::Facts;
 use crate::plain_sql::{self, PlainSqlClient};
@@ -32,9 +32,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// All rounds on a PostgreSQL server of their own; what that server is.
     pub(crate) async fn postgres(&mut self, rounds: u32, folder: PathBuf) -> Result<Facts> {
-        let options =
-            PostgresOptions { fsync: true, parent: Some(folder), ..PostgresOptions::default() };
-        let cluster = PrivatePostgres::start(&options)?;
+        let cluster = durable_postgres(folder)?;
         let admin = Tables::open(&cluster.url()).await?;
         let facts = postgres_facts(&admin).await?;
         for round in 1..=rounds {
@@ -53,7 +51,7 @@ impl Bench {
         cluster: &PrivatePostgres,
         [http, plain]: &[String; 2],
     ) -> Result<()> {
-        let url = |name: &str| format!("postgres://{USER}@127.0.0.1:{}/{name}", cluster.port());
+        let url = |name: &str| database_url(cluster, name);
         server::migrate(&url(plain)).await?;
         let baseline = Tables::open(&url(plain)).await?;
         baseline.execute(plain_sql::SEQUENCE).await?;
@@ -80,13 +78,11 @@ impl Bench {
     pub(crate) async fn sqlite(&mut self, rounds: u32, folder: &Path) -> Result<Facts> {
         let mut facts = Facts::new();
         for _ in 0..rounds {
-            let folder = tempfile::Builder::new().prefix("wallex-bench-").tempdir_in(folder);
-            let folder = folder.context("a temporary folder")?;
-            let url = format!("sqlite://{}", folder.path().join("wallex.db").display());
+            let (_folder, url) = sqlite_file(folder)?;
             // It verifies by itself that the file is in WAL mode with synchronous=FULL.
             let server = server::start(&url).await;
             let tables = Tables::open(&url).await?;
-            facts = vec![("SQLite", tables.text("SELECT sqlite_version()").await?)];
+            facts = sqlite_facts(&tables).await?;
             let mut acknowledged = 0;
             for connections in self.connections.clone() {
                 acknowledged += self.http(Subject::HttpOnSqlite, &server, connections).await?;
@@ -100,13 +96,7 @@ impl Bench {
 
     /// Creates over HTTP; how many were acknowledged.
     async fn http(&mut self, subject: Subject, server: &Server, connections: usize) -> Result<u64> {
-        let mut clients = Vec::new();
-        for _ in 0..connections {
-            let client = HttpClient::connect(server.address()).await;
-            let context = || format!("the server takes no connection; {}", said(server));
-            clients.push(client.with_context(context)?);
-        }
-        self.load(subject, clients).await
+        self.load(subject, server::connect(server, connections).await?).await
     }
 
     async fn plain_sql(&mut self, port: u16, database: &str) -> Result<u64> {
@@ -140,15 +130,35 @@ impl Bench {
 
 /// Checks the tables after a load. When they are wrong, what the server said may tell why.
 async fn checked(tables: &Tables, acknowledged: u64, server: &Server) -> Result<()> {
-    tables.check(acknowledged).await.with_context(|| said(server))
+    tables.check(acknowledged).await.with_context(|| server::said(server))
 }
 
-fn said(server: &Server) -> String {
-    format!("the server said:\n{}", server.logs())
+/// A PostgreSQL server of our own, that waits for the disk.
+pub(crate) fn durable_postgres(folder: PathBuf) -> Result<PrivatePostgres> {
+    let options =
+        PostgresOptions { fsync: true, parent: Some(folder), ..PostgresOptions::default() };
+    PrivatePostgres::start(&options)
+}
+
+pub(crate) fn database_url(cluster: &PrivatePostgres, name: &str) -> String {
+    format!("postgres://{USER}@127.0.0.1:{}/{name}", cluster.port())
+}
+
+/// A SQLite file that is not there yet, in a folder that goes when the first of the two is dropped.
+pub(crate) fn sqlite_file(parent: &Path) -> Result<(TempDir, String)> {
+    let folder = tempfile::Builder::new().prefix("wallex-bench-").tempdir_in(parent);
+    let folder = folder.context("a temporary folder")?;
+    let url = format!("sqlite://{}", folder.path().join("wallex.db").display());
+    Ok((folder, url))
+}
+
+/// What SQLite that is.
+pub(crate) async fn sqlite_facts(tables: &Tables) -> Result<Facts> {
+    Ok(vec![("SQLite", tables.text("SELECT sqlite_version()").await?)])
 }
 
 /// What the server is; an error when it is not durable.
-async fn postgres_facts(admin: &Tables) -> Result<Facts> {
+pub(crate) async fn postgres_facts(admin: &Tables) -> Result<Facts> {
     for setting in DURABLE {
         let value = admin.text(&format!("SHOW {setting}")).await?;
         ensure!(value == "on", "PostgreSQL has {setting}={value}, so nothing is durable");

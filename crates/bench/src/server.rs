@@ -6,6 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use wallex_testkit::{Server, ServerBuilder};
 
+use crate::http::HttpClient;
+
 /// Names another binary to be measured, which is then not built: see `wallex_binary`.
 const BINARY_VARIABLE: &str = "WALLEX_TEST_BINARY";
 /// What a server in production logs at least. The one line of `serve` says where it listens.
@@ -36,7 +38,32 @@ pub(crate) fn build() -> Result<()> {
 
 /// Starts a server on the database at `url`, and waits until it is ready.
 pub(crate) async fn start(url: &str) -> Server {
-    ServerBuilder::new(&[]).env("DATABASE_URL", url).env("WALLEX_LOG", LOG).start().await
+    on(url).start().await
+}
+
+/// The same, but that it runs no projector: what it writes is their backlog.
+pub(crate) async fn start_without_projectors(url: &str) -> Server {
+    on(url).env("PROJECTORS_AUTO_START", "false").start().await
+}
+
+fn on(url: &str) -> ServerBuilder {
+    ServerBuilder::new(&[]).env("DATABASE_URL", url).env("WALLEX_LOG", LOG)
+}
+
+/// Connections to it.
+pub(crate) async fn connect(server: &Server, connections: usize) -> Result<Vec<HttpClient>> {
+    let mut clients = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let client = HttpClient::connect(server.address()).await;
+        let context = || format!("the server takes no connection; {}", said(server));
+        clients.push(client.with_context(context)?);
+    }
+    Ok(clients)
+}
+
+/// What it printed, which may tell why something went wrong.
+pub(crate) fn said(server: &Server) -> String {
+    format!("the server said:\n{}", server.logs())
 }
 
 /// Stops it as an operator does; that it fails to stop well is an error.

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
+use crate::Kind;
+
 /// What a create writes one row into.
 pub(crate) const TABLES: [&str; 4] = ["events", "outbox", "wallet_streams", "idempotency_keys"];
 /// How far the baseline's rows may be from the server's in size: more, and it is no comparison.
@@ -32,11 +34,42 @@ impl Tables {
         row.with_context(|| format!("no row: {sql}"))?.try_get_by_index(0).context("no text")
     }
 
+    /// The texts that `sql` selects, one a row.
+    pub(crate) async fn texts(&self, sql: &str) -> Result<Vec<String>> {
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        let rows =
+            self.connection.query_all_raw(statement).await.with_context(|| sql.to_owned())?;
+        rows.iter().map(|row| row.try_get_by_index(0).context("no text")).collect()
+    }
+
+    /// The whole number that `sql` selects.
+    pub(crate) async fn number(&self, sql: &str) -> Result<u64> {
+        let text = self.text(&format!("SELECT CAST(({sql}) AS text)")).await?;
+        text.parse().with_context(|| format!("{text:?} is no number: {sql}"))
+    }
+
+    /// Has the database write what it put off, so that what is measured next does not pay for it.
+    pub(crate) async fn settle(&self, kind: Kind) -> Result<()> {
+        self.execute(match kind {
+            Kind::Postgres => "CHECKPOINT",
+            Kind::Sqlite => "PRAGMA wal_checkpoint(TRUNCATE)",
+        })
+        .await
+    }
+
+    /// Leaves nothing in the tables that projectors keep.
+    pub(crate) async fn empty_projections(&self, kind: Kind) -> Result<()> {
+        self.execute(match kind {
+            Kind::Postgres => "TRUNCATE wallets, ledger_entries",
+            Kind::Sqlite => "DELETE FROM wallets; DELETE FROM ledger_entries",
+        })
+        .await
+    }
+
     /// Fails unless each table has a row for each of the `acknowledged` creates, and no other.
     pub(crate) async fn check(&self, acknowledged: u64) -> Result<()> {
         for table in TABLES {
-            let count = format!("SELECT CAST(count(*) AS text) FROM {table}");
-            let rows: u64 = self.text(&count).await?.parse().context("a count")?;
+            let rows = self.number(&format!("SELECT count(*) FROM {table}")).await?;
             ensure!(
                 rows == acknowledged,
                 "{acknowledged} creates were acknowledged, and {table} has {rows} rows"

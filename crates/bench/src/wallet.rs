@@ -5,6 +5,9 @@ use std::rc::Rc;
 
 use uuid::{Builder, Uuid};
 
+/// What every wallet is created with, in minor units.
+pub(crate) const INITIAL_BALANCE: u64 = 100;
+
 /// What one create is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewWallet {
@@ -38,7 +41,7 @@ impl NewWallets {
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014): scatters, and never gives two numbers the same place.
-fn mix(number: u64) -> u64 {
+pub(crate) fn mix(number: u64) -> u64 {
     let z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
