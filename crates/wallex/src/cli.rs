@@ -1,8 +1,15 @@
 //! The command line.
 
+mod operate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::operate::{
+    DeadLettersAction, Letter, OperationArgs, OutboxAction, Output, ProgressArgs, ProjectorsAction,
+    WatchArgs, wallet_key,
+};
 
 const LONG_ABOUT: &str = "\
 Wallex is an event-sourced wallet and ledger service: a REST API that creates wallets and moves
@@ -21,12 +28,16 @@ Examples:
   wallex config                             Show every setting and where it comes from
   wallex migrate status                     Show what the database's schema has
   wallex openapi > openapi.json             Write the description of the REST API
+  wallex projectors watch                   Follow the projections as they follow the events
+  wallex drift                              Compare the projections with the events
+  wallex rebuild                            Put right what differs, while everything goes on
 
 Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md explains them):
   DATABASE_URL             sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME
   WALLEX_LISTEN            Address and port to listen on [127.0.0.1:8080]
   WALLEX_CONFIG            TOML file with settings [wallex.toml, if there is one]
   WALLEX_AUTO_MIGRATE      Whether to migrate the database at start-up [true]
+  PROJECTORS_AUTO_START    Whether the projectors start with the server [true]
   IDEMPOTENCY_TTL_HOURS    How long an idempotency key is remembered [24]
   WALLEX_LOG               What is logged to stderr [info]
   WALLEX_LOG_FORMAT        auto, pretty or json [auto: pretty on a terminal]
@@ -34,7 +45,8 @@ Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md exp
                            OpenTelemetry collector for traces [none]
 
 Signals: SIGTERM and Ctrl-C finish what was accepted and exit with 0; a second one exits at once.
-Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage.";
+Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage or not confirmed. `drift` also
+ends with 1 when there are differences, `dead-letters replay` when a wallet is still parked.";
 
 /// Event-sourced wallets and ledger over REST.
 #[derive(Debug, Parser)]
@@ -53,10 +65,37 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the server. The default.
     Serve,
+    /// Run the projectors without the API, whatever PROJECTORS_AUTO_START says. Beside servers that
+    /// have it off, or as one more that may take a lease.
+    Worker,
     /// Change or show the database's schema.
     Migrate {
         #[command(subcommand)]
         action: Migrate,
+    },
+    /// See and steer the projectors.
+    Projectors {
+        #[command(subcommand)]
+        action: ProjectorsAction,
+    },
+    /// Compare the projections with the events and put right what differs, without downtime. One
+    /// that was interrupted goes on where it stood.
+    Rebuild(OperationArgs),
+    /// Compare the projections and the write side's state with the events. Changes nothing.
+    Drift(OperationArgs),
+    /// Replay every dead letter, and wake projectors that have not moved although there is lag.
+    Retry(ProgressArgs),
+    /// Count everything. Reads every table.
+    Stats(Output),
+    /// See and clean the outbox.
+    Outbox {
+        #[command(subcommand)]
+        action: OutboxAction,
+    },
+    /// See and settle the wallets that a projector has parked.
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLettersAction,
     },
     /// Print the OpenAPI description of the REST API.
     Openapi,
@@ -99,6 +138,7 @@ pub(crate) struct ConfigArgs {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use wallex_ports::{Scope, ShardPosition};
 
     use super::*;
 
@@ -136,6 +176,73 @@ mod tests {
         assert_eq!(down(&["migrate", "down", "--steps", "3", "--yes"]), (3, true));
         assert!(parse(&["migrate", "down", "--steps", "0"]).is_err());
         assert!(parse(&["migrate"]).is_err());
+    }
+
+    #[test]
+    fn operations_are_about_all_wallets_unless_told() {
+        let scope = |arguments: &[&str]| match parse(arguments).expect("valid").command {
+            Some(Command::Rebuild(operation) | Command::Drift(operation)) => operation.scope(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(scope(&["rebuild"]), Scope::All);
+        let wallet = wallet_key(&"w-1".parse().expect("valid"));
+        assert_eq!(scope(&["drift", "--wallet", "w-1"]), Scope::Wallet(wallet));
+        let since = |shard, position| Scope::Since(ShardPosition { shard, position });
+        assert_eq!(scope(&["rebuild", "--from-position", "7"]), since(0, 7));
+        assert_eq!(scope(&["rebuild", "--from-position", "7", "--shard", "3"]), since(3, 7));
+        for bad in [
+            &["rebuild", "--wallet", "a b"][..],
+            &["rebuild", "--wallet", "w-1", "--from-position", "7"],
+            &["rebuild", "--shard", "3"],
+            &["drift", "--from-position", "0"],
+            &["drift", "--from-position", "1", "--shard", "1024"],
+        ] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn discarding_is_confirmed_with_a_reason() {
+        let discard = ["dead-letters", "discard", "ledger", "w-1"];
+        let with = |more: &[&str]| parse(&[&discard, more].concat());
+        assert!(with(&[]).is_ok(), "it says what would happen");
+        assert!(with(&["--yes", "--reason", "sent twice"]).is_ok());
+        assert!(with(&["--yes"]).is_err());
+        assert!(with(&["--yes", "--reason", ""]).is_err());
+        assert!(with(&["--yes", "--reason", &"x".repeat(501)]).is_err());
+    }
+
+    #[test]
+    fn replay_is_of_one_or_of_all() {
+        let replay = |more: &[&str]| parse(&[&["dead-letters", "replay"], more].concat());
+        assert!(replay(&["ledger", "w-1"]).is_ok());
+        assert!(replay(&["--all"]).is_ok());
+        for bad in [&[][..], &["ledger"], &["ledger", "w-1", "--all"]] {
+            assert!(replay(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_operator_command_has_json() {
+        for arguments in [
+            "projectors list",
+            "projectors start ledger",
+            "projectors stop ledger",
+            "projectors watch",
+            "rebuild",
+            "drift",
+            "retry",
+            "stats",
+            "outbox status",
+            "outbox cleanup",
+            "dead-letters list",
+            "dead-letters show ledger w-1",
+            "dead-letters replay --all",
+            "dead-letters discard ledger w-1",
+        ] {
+            let words: Vec<_> = arguments.split(' ').chain(["--json"]).collect();
+            assert!(parse(&words).is_ok(), "{arguments}");
+        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 mod adapters;
 mod cli;
+mod commands;
 mod config;
 mod metrics;
 mod migrate;
+mod projections;
 mod sentence;
 mod serve;
 mod signals;
@@ -33,7 +35,7 @@ const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit_code) => exit_code,
         Err(error) => {
             // One sentence with its causes, never a backtrace: whoever starts a server should see
             // what to change.
@@ -43,28 +45,47 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     // Every TLS client of the process uses this one; the exporter's is made before the runtime, and
     // would panic without it.
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("invariant: nobody else installs one");
     match cli.command.as_ref().unwrap_or(&Command::Serve) {
-        Command::Openapi => print(&pretty_json(&wallex_http_actix::openapi())?),
-        Command::Config(arguments) => print_config(cli, arguments),
+        Command::Openapi => print(&pretty_json(&wallex_http_actix::openapi())?)?,
+        Command::Config(arguments) => print_config(cli, arguments)?,
         Command::Migrate { action } => {
             let config = load(cli)?;
             let telemetry = telemetry::init(&config, false)?;
             let text =
                 block_on(telemetry, |_| async move { migrate::migrate(&config, action).await })?;
-            print(&text)
+            print(&text)?;
         }
         Command::Serve => {
             let config = load(cli)?;
             let telemetry = telemetry::init(&config, true)?;
-            block_on(telemetry, |pretty| serve::serve(config, pretty))
+            block_on(telemetry, |pretty| serve::serve(config, pretty))?;
         }
+        Command::Worker => {
+            let config = load(cli)?;
+            let telemetry = telemetry::init(&config, true)?;
+            block_on(telemetry, |_| serve::work(config))?;
+        }
+        operators => return operate(cli, operators),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command of the operators, which can end well and still have something to complain of.
+fn operate(cli: &Cli, command: &Command) -> anyhow::Result<ExitCode> {
+    let config = load(cli)?;
+    let telemetry = telemetry::init(&config, false)?;
+    let outcome = block_on(telemetry, |_| async move { commands::run(&config, command).await })?;
+    print(&outcome.text)?;
+    if let Some(complaint) = &outcome.complaint {
+        eprintln!("wallex: {complaint}");
+    }
+    Ok(outcome.exit_code())
 }
 
 fn load(cli: &Cli) -> anyhow::Result<Config> {

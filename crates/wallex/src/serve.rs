@@ -1,10 +1,12 @@
-//! `wallex serve`: the rooms put together, run, and taken apart again in the right order.
+//! `wallex serve` and `wallex worker`: the rooms put together, run, and taken apart again in the
+//! right order.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpSocket;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use wallex_application::{CommandLane, LanePorts, LaneTask};
 use wallex_database::Database;
@@ -18,12 +20,39 @@ use wallex_unit_of_work::SqlCommitter;
 use crate::adapters::{SystemClock, UuidV7Ids};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::projections::Projections;
 use crate::signals::Stop;
 use crate::startup;
 use crate::upkeep::Upkeep;
 
 /// Connections that may wait to be accepted. The kernel takes less where its own limit is lower.
 const BACKLOG: u32 = 4_096;
+
+/// Runs the projectors, without an API, until the process is asked to stop.
+///
+/// # Errors
+/// When it can't start.
+pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
+    let mut stop = Stop::on_signals().context("signals can't be received")?;
+    let metrics = Metrics::install()?;
+    let db = tokio::select! {
+        opened = open(&config) => opened?,
+        () = stop.asked() => return Ok(()),
+    };
+    // No command is committed here: the workers poll for what other processes commit.
+    let (_commits, committed) = watch::channel(0);
+    let projections = Projections::start(&config, &db, true, committed);
+    let readiness = Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
+    let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, stop.clone());
+    let upkeep = tokio::spawn(upkeep.run());
+    tracing::info!(database = db.describe(), "projecting");
+    stop.asked().await;
+    projections.shutdown().await;
+    upkeep.await.context("upkeep failed")?;
+    db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
 
 /// Serves until the process is asked to stop, and stops in order.
 ///
@@ -95,6 +124,7 @@ struct Running {
     listen: SocketAddr,
     db: Arc<Database>,
     lane: LaneTask,
+    projections: Projections,
     lifecycle: Lifecycle,
     server: actix_web::dev::Server,
     upkeep: tokio::task::JoinHandle<()>,
@@ -121,11 +151,17 @@ impl Running {
             ids: Arc::new(UuidV7Ids),
         };
         let (commands, lane) = CommandLane::spawn(ports, config.lane.clone());
+        let auto_start = config.projectors_auto_start;
+        let projections = Projections::start(config, &db, auto_start, commands.committed());
         let lifecycle = Lifecycle::new();
         let state = ApiState {
             lane: commands,
             wallets: events.clone(),
             events,
+            read_models: Arc::clone(&projections.read_models),
+            projectors: Arc::clone(&projections.projectors),
+            dead_letters: Arc::clone(&projections.dead_letters),
+            recovery: projections.recovery.clone(),
             readiness: Arc::clone(&readiness),
             metrics: metrics.source(Arc::clone(&db)),
             ids: Arc::new(UuidV7Ids),
@@ -134,9 +170,9 @@ impl Running {
         };
         let server = server(listener, state, &server_settings(config))
             .context("the HTTP server can't be started")?;
-        let upkeep = Upkeep { db: Arc::clone(&db), readiness, metrics: metrics.clone(), stop };
+        let upkeep = Upkeep::new(config, &db, readiness, metrics, &projections, stop);
         let upkeep = tokio::spawn(upkeep.run());
-        Ok(Self { listen, db, lane, lifecycle, server, upkeep })
+        Ok(Self { listen, db, lane, projections, lifecycle, server, upkeep })
     }
 
     /// Serves until `stop`; then: not ready, no new connections, finish what was accepted, close.
@@ -156,6 +192,11 @@ impl Running {
         server.await.context("the HTTP server failed")?.context("the HTTP server failed")?;
         // No handler waits any more; what the lane still holds was left behind by its client.
         let finished = timeout(config.server.shutdown_timeout, self.lane.shutdown()).await;
+        // What is not projected now is projected later, by whoever takes the lease.
+        let projected = timeout(config.server.shutdown_timeout, self.projections.shutdown()).await;
+        if projected.is_err() {
+            tracing::warn!("a projection was still at work: its transaction is rolled back");
+        }
         self.upkeep.await.context("upkeep failed")?;
         if finished.is_err() {
             bail!(

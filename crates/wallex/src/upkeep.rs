@@ -1,5 +1,6 @@
 //! What is done in the background while the server runs: look whether the database has become
-//! ready, delete expired idempotency records, empty the buffers of the metrics.
+//! ready, delete expired idempotency records and processed outbox rows, try again what is stale,
+//! empty the buffers of the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,14 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::Database;
-use wallex_ports::Readiness;
+use wallex_ports::{
+    OperationKind, ProjectorState, Projectors, Readiness, Recovery as _, Scope, StartError,
+};
+use wallex_projectors::SqlRecovery;
 
-use crate::metrics::{IDEMPOTENCY_SWEPT, Metrics};
+use crate::config::Config;
+use crate::metrics::{IDEMPOTENCY_SWEPT, Metrics, OUTBOX_CLEANED};
+use crate::projections::Projections;
 use crate::signals::Stop;
 
 /// How often a database that is not migrated is asked again.
@@ -23,26 +29,95 @@ const SWEEP_CHUNKS_MAX: u32 = 2_000;
 
 /// Everything that upkeep works on.
 pub(crate) struct Upkeep {
-    pub(crate) db: Arc<Database>,
-    pub(crate) readiness: Arc<dyn Readiness>,
-    pub(crate) metrics: Metrics,
-    pub(crate) stop: Stop,
+    db: Arc<Database>,
+    readiness: Arc<dyn Readiness>,
+    metrics: Metrics,
+    projectors: Arc<dyn Projectors>,
+    recovery: Arc<SqlRecovery>,
+    recovery_interval: Duration,
+    outbox_retention: Duration,
+    stop: Stop,
 }
 
 impl Upkeep {
+    pub(crate) fn new(
+        config: &Config,
+        db: &Arc<Database>,
+        readiness: Arc<dyn Readiness>,
+        metrics: &Metrics,
+        projections: &Projections,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            db: Arc::clone(db),
+            readiness,
+            metrics: metrics.clone(),
+            projectors: Arc::clone(&projections.projectors),
+            recovery: Arc::clone(&projections.recovery),
+            recovery_interval: config.recovery_interval,
+            outbox_retention: config.outbox_retention,
+            stop,
+        }
+    }
+
     /// Works until the process is asked to stop; a statement under way is finished.
     pub(crate) async fn run(mut self) {
         let mut ready = every(READY_INTERVAL);
         let mut sweep = every(SWEEP_INTERVAL);
         let mut metrics = every(METRICS_INTERVAL);
+        let mut recovery = every(self.recovery_interval);
         loop {
             // Nothing is cancelled but the waiting: the work is done behind the select.
             let migrated = self.db.shards().is_ok();
             tokio::select! {
                 () = self.stop.asked() => return,
                 _ = metrics.tick() => self.metrics.upkeep(),
-                _ = sweep.tick(), if migrated => self.sweep().await,
+                _ = sweep.tick(), if migrated => {
+                    self.sweep().await;
+                    self.clean_outbox().await;
+                }
+                _ = recovery.tick(), if migrated => self.recover().await,
                 _ = ready.tick(), if !migrated => self.look().await,
+            }
+        }
+    }
+
+    async fn clean_outbox(&self) {
+        let older_than_ms = u64::try_from(self.outbox_retention.as_millis()).unwrap_or(u64::MAX);
+        match self.recovery.clean_outbox(older_than_ms).await {
+            Ok(rows) => counter!(OUTBOX_CLEANED).increment(rows),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "processed outbox rows could not be deleted");
+            }
+        }
+    }
+
+    /// Tries again what is stale, and says what nobody does by itself.
+    async fn recover(&self) {
+        if let Err(error) = self.recovery.resume_interrupted().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "interrupted operations could not be looked for");
+        }
+        match self.recovery.begin(OperationKind::Retry, Scope::All).await {
+            // Another process is at it.
+            Ok(_) | Err(StartError::Running(_)) => {}
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "dead letters could not be tried again");
+            }
+        }
+        let Ok(all) = self.projectors.status().await else { return };
+        for stale in all.iter().filter(|status| status.lag_events() > 0) {
+            let still = stale.lag_age_ms > self.recovery_interval.as_millis() as u64;
+            if still && stale.state != ProjectorState::Stopped {
+                tracing::warn!(
+                    projector = stale.projector,
+                    shard = stale.shard,
+                    state = stale.state.as_str(),
+                    lag.events = stale.lag_events(),
+                    "a projector has been behind for longer than the recovery interval"
+                );
             }
         }
     }

@@ -25,11 +25,13 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use wallex_migrations::SchemaReadiness;
 use wallex_ports::{DeadLetters, Projectors, Readiness, Recovery};
-use wallex_projectors::{SqlDeadLetters, SqlProjectors, projectors as all_projectors};
+use wallex_projectors::{
+    RecoverySettings, SqlDeadLetters, SqlProjectors, SqlRecovery, projectors as all_projectors,
+};
 
+use crate::adapters::UuidV7Ids;
 use crate::cli::Command;
 use crate::config::Config;
-use crate::projections;
 
 /// What is wrong with how a command was called, and not with what it did.
 const USAGE: u8 = 2;
@@ -90,7 +92,13 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
         Arc::new(SqlDeadLetters::new(Arc::clone(&db), all_projectors()));
     let ports = Ports {
         projectors: Arc::new(SqlProjectors::new(Arc::clone(&db), None)),
-        recovery: projections::recovery(&db, &dead_letters, &projections::owner()),
+        recovery: Arc::new(SqlRecovery::new(
+            Arc::clone(&db),
+            all_projectors(),
+            Arc::clone(&dead_letters),
+            Arc::new(UuidV7Ids),
+            RecoverySettings::default(),
+        )),
         dead_letters,
     };
     let outcome = dispatch(&ports, command, config.outbox_retention).await;
@@ -114,7 +122,11 @@ async fn dispatch(
         Command::Stats(output) => stats::stats(ports, *output).await,
         Command::Outbox { action } => outbox::run(ports, action, outbox_retention).await,
         Command::DeadLetters { action } => dead_letters::run(ports, action).await,
-        Command::Serve | Command::Migrate { .. } | Command::Openapi | Command::Config(_) => {
+        Command::Serve
+        | Command::Worker
+        | Command::Migrate { .. }
+        | Command::Openapi
+        | Command::Config(_) => {
             unreachable!("invariant: main runs these itself")
         }
     }

@@ -17,7 +17,15 @@ pub(super) const CACHE_LOOKUPS: &str = "wallex_idempotency_lookups_total";
 /// What upkeep deletes.
 pub(crate) const IDEMPOTENCY_SWEPT: &str = "wallex_idempotency_swept_total";
 
-const PROJECTORS: [&str; 2] = ["read_model", "ledger"];
+/// What upkeep deletes of the outbox.
+pub(crate) const OUTBOX_CLEANED: &str = "wallex_outbox_cleaned_total";
+/// How far each projector is behind.
+pub(super) const PROJECTOR_LAG: &str = "wallex_projector_lag_events";
+/// Parked wallets of each projector.
+pub(super) const DEAD_LETTERS: &str = "wallex_dead_letters";
+
+/// Every projector.
+pub(super) const PROJECTORS: [&str; 2] = ["read_model", "ledger"];
 
 enum Kind {
     Counter,
@@ -48,6 +56,28 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Commands with an idempotency key, by whether an answer was stored (hit) or not (miss).",
     ),
     (Kind::Counter, IDEMPOTENCY_SWEPT, "Expired idempotency records that were deleted."),
+    (Kind::Counter, OUTBOX_CLEANED, "Processed outbox rows that were deleted."),
+    (
+        Kind::Gauge,
+        PROJECTOR_LAG,
+        "Events that a projector has not applied yet, over all shards, by projector.",
+    ),
+    (Kind::Gauge, DEAD_LETTERS, "Wallets that a projector has parked, by projector."),
+    (
+        Kind::Counter,
+        "wallex_projector_events_total",
+        "Events that this process has applied, by projector.",
+    ),
+    (
+        Kind::Counter,
+        "wallex_projector_parked_total",
+        "Wallets that this process has parked, by projector.",
+    ),
+    (
+        Kind::Histogram,
+        "wallex_projector_batch_duration_seconds",
+        "Time of one batch, from BEGIN to the answer to COMMIT, by projector.",
+    ),
     (Kind::Counter, "wallex_commands_total", "Commands that were answered, by kind and outcome."),
     (
         Kind::Gauge,
@@ -97,4 +127,5 @@ pub(super) fn describe() {
         counter!(CACHE_LOOKUPS, "result" => result).increment(0);
     }
     counter!(IDEMPOTENCY_SWEPT).increment(0);
+    counter!(OUTBOX_CLEANED).increment(0);
 }

@@ -15,11 +15,14 @@ use tokio::time::timeout;
 use wallex_database::Database;
 use wallex_http_actix::MetricsSource;
 use wallex_outbox::Lag;
+use wallex_ports::{ProjectorStatus, Projectors as _, ReadError};
+use wallex_projectors::SqlProjectors;
 
-pub(crate) use catalogue::IDEMPOTENCY_SWEPT;
 use catalogue::{
-    CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, OUTBOX_LAG_AGE, OUTBOX_LAG_EVENTS,
+    CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, DEAD_LETTERS, OUTBOX_LAG_AGE,
+    OUTBOX_LAG_EVENTS, PROJECTOR_LAG,
 };
+pub(crate) use catalogue::{IDEMPOTENCY_SWEPT, OUTBOX_CLEANED};
 
 /// How long a scrape waits for the database.
 const LAG_TIMEOUT: Duration = Duration::from_secs(1);
@@ -83,12 +86,24 @@ struct Source {
 }
 
 impl Source {
-    /// The lag, when the database tells in time.
-    async fn lag(&self) -> Option<Lag> {
+    /// The lag, and how each projector stands, when the database tells in time.
+    async fn ask(&self) -> Option<(Lag, Vec<ProjectorStatus>)> {
         let db = Arc::clone(&self.db);
-        let lag = async move { wallex_outbox::lag(&db).await };
-        let lag = self.runtime.spawn(timeout(LAG_TIMEOUT, lag)).await;
-        lag.ok()?.ok()?.ok()
+        let asking = async move {
+            let lag = wallex_outbox::lag(&db).await?;
+            Ok::<_, ReadError>((lag, SqlProjectors::new(db, None).status().await?))
+        };
+        let answer = self.runtime.spawn(timeout(LAG_TIMEOUT, asking)).await;
+        answer.ok()?.ok()?.ok()
+    }
+}
+
+/// Shows a figure of each projector, over all shards; of those that are known while it is unknown.
+fn by_projector(name: &'static str, all: &[ProjectorStatus], of: fn(&ProjectorStatus) -> u64) {
+    for projector in catalogue::PROJECTORS {
+        let mine = all.iter().filter(|status| status.projector == projector);
+        let sum = mine.map(of).sum::<u64>() as f64;
+        gauge!(name, "projector" => projector).set(if all.is_empty() { f64::NAN } else { sum });
     }
 }
 
@@ -96,12 +111,15 @@ impl Source {
 impl MetricsSource for Source {
     async fn render(&self) -> String {
         // Not a number says "unknown"; the last figure would be taken for the present one.
-        let unknown = (f64::NAN, f64::NAN);
-        let (events, age_seconds) = self.lag().await.map_or(unknown, |lag| {
+        let answer = self.ask().await;
+        let (events, age_seconds) = answer.as_ref().map_or((f64::NAN, f64::NAN), |(lag, _)| {
             (lag.events as f64, Duration::from_millis(lag.age_ms).as_secs_f64())
         });
         gauge!(OUTBOX_LAG_EVENTS).set(events);
         gauge!(OUTBOX_LAG_AGE).set(age_seconds);
+        let all = answer.map(|(_, all)| all).unwrap_or_default();
+        by_projector(PROJECTOR_LAG, &all, ProjectorStatus::lag_events);
+        by_projector(DEAD_LETTERS, &all, |status| status.parked_wallets);
         with_hit_rate(self.metrics.handle.render())
     }
 }
