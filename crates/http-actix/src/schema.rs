@@ -323,7 +323,10 @@ fn one_of(description: &str, names: impl IntoIterator<Item = &'static str>) -> O
 pub(crate) fn consistency() -> Object {
     let description = "`current` asks the write side, `eventual` the read model, which is a moment \
                        behind.";
-    one_of(description, ["current", "eventual"]).default(Some(json!("current"))).build()
+    one_of(description, ["current", "eventual"])
+        .default(Some(json!("current")))
+        .examples(["eventual"])
+        .build()
 }
 
 pub(crate) fn min_version() -> Object {
@@ -368,19 +371,21 @@ pub(crate) fn counterparty() -> Object {
     text_of("The wallet on the other side of the transfer.", WALLET_ID, 1..=128, "wallet-002")
 }
 
-fn time_bound(description: &str) -> Object {
+fn time_bound(description: &str, example: &str) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .description(Some(description))
-        .examples([TIME_EXAMPLE])
+        .examples([example])
         .build()
 }
 
 pub(crate) fn from_time() -> Object {
-    time_bound("Only lines recorded at this time or later: RFC 3339, with any offset.")
+    let description = "Only lines recorded at this time or later: RFC 3339, with any offset.";
+    time_bound(description, TIME_EXAMPLE)
 }
 
 pub(crate) fn to_time() -> Object {
-    time_bound("Only lines recorded before this time, which must be later than `from`.")
+    let description = "Only lines recorded before this time, which must be later than `from`.";
+    time_bound(description, "2026-02-01T00:00:00+01:00")
 }
