@@ -129,10 +129,15 @@ fn settled(
 }
 
 fn still_parked(letter: &DeadLetter) -> String {
-    format!(
+    plain(&format!(
         "{} still parks wallet {} at version {}, a {}: {}",
         letter.projector, letter.wallet.wallet_id, letter.version, letter.event_type, letter.error,
-    )
+    ))
+}
+
+/// What comes from the database must not steer a terminal.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// What replaying every dead letter came to.
@@ -183,11 +188,11 @@ async fn would_discard(letters: &dyn DeadLetters, letter: &Letter) -> anyhow::Re
         0 => "nothing waits behind it".to_owned(),
         n => format!("apply the {} behind it", counted(n, "event", "events")),
     };
-    Ok(Outcome::unconfirmed(format!(
+    Ok(Outcome::unconfirmed(plain(&format!(
         "this would leave event {} of wallet {}, a {}, out of {} for ever, and {behind}; add --yes \
          --reason TEXT if you mean it",
         found.version, found.wallet.wallet_id, found.event_type, found.projector,
-    )))
+    ))))
 }
 
 fn table(letters: &[DeadLetter]) -> String {
@@ -239,9 +244,7 @@ fn detail(letter: &DeadLetter, event: Option<&StoredEvent>) -> String {
         ]),
         None => lines.push(("event", "is gone".to_owned())),
     }
-    let line = |(name, value): (&str, String)| {
-        format!("{name:<16}  {}\n", value.replace(char::is_control, " "))
-    };
+    let line = |(name, value): (&str, String)| format!("{name:<16}  {}\n", plain(&value));
     lines.into_iter().map(line).collect()
 }
 
@@ -292,6 +295,26 @@ mod tests {
         let n = PAGE as usize * 2;
         (0..n).for_each(|i| fakes.park(&format!("w-{i:04}")));
         assert_eq!(all(fakes.as_ref(), None).await.expect("seen").len(), n);
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_does_not_steer_the_terminal() {
+        let fakes = Arc::new(Fakes { unhealed: Some("w-1".to_owned()), ..Fakes::default() });
+        fakes.park("w-1");
+        for letter in fakes.letters.lock().expect("sound").values_mut() {
+            letter.event_type = "Wallet\nRenamed".to_owned();
+            letter.error = "unknown \u{1b}[2Jtype".to_owned();
+        }
+        let replay = DeadLettersAction::Replay {
+            projector: Some("ledger".to_owned()),
+            wallet: Some("w-1".parse().expect("valid")),
+            all: false,
+            output: Output::default(),
+        };
+        for action in [replay, discard(false)] {
+            let complaint = run(&fakes.ports(), &action).await.expect("told").complaint;
+            assert!(!complaint.expect("it is parked").contains(char::is_control), "{action:?}");
+        }
     }
 
     #[tokio::test]
