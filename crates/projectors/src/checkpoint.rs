@@ -89,17 +89,19 @@ impl Seat {
         events_per_second: u64,
     ) -> Result<bool, DbErr> {
         let backend = Backend::of(tx);
-        // In the same statement: it costs no round trip.
-        let frozen = match backend {
+        // In the same statement: it costs no round trip. No client waits for this transaction, and a
+        // crash takes its effect back with its checkpoint: it need not wait for the disk.
+        let settings = match backend {
             Backend::Postgres => format!(
-                "set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"
+                "set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true), \
+                 set_config('synchronous_commit', 'off', true)"
             ),
             Backend::Sqlite => "1".to_owned(),
         };
         let sql = format!(
             "UPDATE projector_checkpoints SET position = $5, updated_at_ms = {}, \
              lease_until_ms = {}, events_per_second = $6, last_error = '' \
-             WHERE {} AND position = $4 RETURNING {frozen}",
+             WHERE {} AND position = $4 RETURNING {settings}",
             backend.now_ms(),
             lease_until(backend, lease),
             Self::is_mine()

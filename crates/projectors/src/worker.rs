@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use wallex_database::Database;
 use wallex_ports::BoxError;
 
@@ -35,6 +35,10 @@ const RENEW: Duration = Duration::from_millis(1_500);
 const SEAT_POLL: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// Under load, what is committed meanwhile gathers this long for the next batch: a batch has a price
+/// that does not depend on its size, and the commands need the same processor and disk. The first
+/// commit after a pause waits for nothing.
+const GATHER: Duration = Duration::from_millis(10);
 /// Over how long the rate of events is taken.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
@@ -95,8 +99,13 @@ enum Left {
 enum Turn {
     /// There was nothing to apply.
     Idle,
-    /// A batch was applied, up to this position.
-    Applied(u64),
+    /// A batch was applied.
+    Applied {
+        /// The position of its last event.
+        to: u64,
+        /// Whether there was room for no more.
+        full: bool,
+    },
     /// The seat is another's.
     Lost,
 }
@@ -151,6 +160,7 @@ impl Worker {
             }
             // Before looking: a commit from now on wakes the wait below.
             self.signals.committed.mark_unchanged();
+            let began = Instant::now();
             match self.turn(seat, position, failures > 0, &mut kept, &mut rate).await {
                 Ok(Turn::Lost) => return Left::Lost,
                 Ok(Turn::Idle) => {
@@ -158,9 +168,12 @@ impl Worker {
                     self.rest(poll.min(RENEW)).await;
                     poll = (poll * 2).min(self.settings.poll_max);
                 }
-                Ok(Turn::Applied(to)) => {
+                Ok(Turn::Applied { to, full }) => {
                     (position, failures) = (to, 0);
                     poll = self.settings.poll_min;
+                    if !full {
+                        sleep_until(began + GATHER).await;
+                    }
                 }
                 Err(error) => {
                     failures += 1;
@@ -246,7 +259,8 @@ impl Worker {
                     );
                 }
                 self.applied.send_modify(|batches| *batches += 1);
-                Ok(Turn::Applied(to))
+                let full = events.len() >= self.batch_events_max as usize;
+                Ok(Turn::Applied { to, full })
             }
         }
     }
