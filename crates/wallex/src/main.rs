@@ -78,7 +78,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 /// Runs a command of the operators, which can end well and still have something to complain of.
 fn operate(cli: &Cli, command: &Command) -> anyhow::Result<ExitCode> {
-    let config = load(cli)?;
+    let mut config = load(cli)?;
+    // What a server logs of its operations the command says itself. Whoever names the target in
+    // WALLEX_LOG still sees it.
+    config.log_filter = format!("wallex_projectors=warn,{}", config.log_filter);
     let telemetry = telemetry::init(&config, false)?;
     let outcome = block_on(telemetry, |_| async move { commands::run(&config, command).await })?;
     print(&outcome.text)?;

@@ -100,12 +100,15 @@ async fn follow(
 fn left(operation: &Operation) -> String {
     let progress = operation.progress;
     let kind = operation.kind.as_str();
-    let so_far = format!(
-        "the {kind} was left at {} of {} {}",
-        count(progress.done),
-        count(progress.total),
-        counts(operation.kind),
-    );
+    let so_far = match progress.done {
+        0 => format!("the {kind} was left at its beginning"),
+        done => format!(
+            "the {kind} was left at {} of {} {}",
+            count(done),
+            count(progress.total),
+            counts(operation.kind),
+        ),
+    };
     match operation.kind {
         OperationKind::Rebuild => format!(
             "{so_far}; what it has put right stays. Run the same command again and it goes on from \

@@ -90,22 +90,23 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
     readiness.check().await.with_context(|| format!("can't use {}", db.describe()))?;
     let dead_letters: Arc<dyn DeadLetters> =
         Arc::new(SqlDeadLetters::new(Arc::clone(&db), all_projectors()));
+    let recovery = Arc::new(SqlRecovery::new(
+        Arc::clone(&db),
+        all_projectors(),
+        Arc::clone(&dead_letters),
+        Arc::new(UuidV7Ids),
+        RecoverySettings::default(),
+    ));
     let ports = Ports {
         projectors: Arc::new(SqlProjectors::new(Arc::clone(&db), None)),
-        recovery: Arc::new(SqlRecovery::new(
-            Arc::clone(&db),
-            all_projectors(),
-            Arc::clone(&dead_letters),
-            Arc::new(UuidV7Ids),
-            RecoverySettings::default(),
-        )),
+        recovery: recovery.clone(),
         dead_letters,
     };
     let outcome = dispatch(&ports, command, config.outbox_retention).await;
-    // An operation that was left under way holds the database: then it is the process that ends.
-    if let Some(db) = Arc::into_inner(db) {
-        db.close().await;
-    }
+    // What was left under way ends at its next page, so that whoever goes on need not wait for its
+    // lease to run out.
+    recovery.shutdown().await;
+    db.close().await;
     outcome
 }
 

@@ -11,7 +11,7 @@ use wallex_ports::{Operation, OperationKind};
 use super::units::{count, time};
 use crate::cli::ProgressArgs;
 
-const BAR: &str = "{bar:32} {percent:>3} %  {msg}";
+const BAR: &str = "{bar:32} {percent:>3} %  {wide_msg}";
 /// Looks for each line of JSON: five lines a second would be too many.
 const LOOKS_PER_LINE: u32 = 5;
 
@@ -58,11 +58,11 @@ impl View {
         }
     }
 
-    /// Says something beside it, to people.
+    /// Says something beside it.
     pub(super) fn say(&self, text: &str) {
         match self {
             Self::Bar(bar) => bar.println(text),
-            Self::Lines(_) => eprintln!("{text}"),
+            Self::Lines(_) => eprintln!("{}", serde_json::json!({ "message": text })),
             Self::Quiet => {}
         }
     }
