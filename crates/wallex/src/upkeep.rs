@@ -109,7 +109,7 @@ impl Upkeep {
         }
         let Ok(all) = self.projectors.status().await else { return };
         for stale in all.iter().filter(|status| status.lag_events() > 0) {
-            let still = stale.lag_age_ms > self.recovery_interval.as_millis() as u64;
+            let still = u128::from(stale.lag_age_ms) > self.recovery_interval.as_millis();
             if still && stale.state != ProjectorState::Stopped {
                 tracing::warn!(
                     projector = stale.projector,
