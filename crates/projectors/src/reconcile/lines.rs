@@ -7,6 +7,7 @@ use wallex_database::{Backend, Row};
 use wallex_ports::{Difference, LedgerEntry, Place};
 
 use super::pairs::{Pair, pairs};
+use super::span::Condition;
 use super::{Findings, Mode, Stretch};
 use crate::checkpoint::unreadable;
 use crate::projector::sentence;
@@ -100,13 +101,15 @@ fn order(entry: &LedgerEntry, row: &Found) -> Ordering {
 }
 
 async fn read(tx: &DatabaseTransaction, stretch: &Stretch<'_>) -> Result<Vec<Found>, DbErr> {
-    let (condition, values) = stretch.span.of_lines(stretch.shard);
-    let sql = format!(
-        "SELECT {} FROM {} t WHERE {condition} ORDER BY t.tenant, t.wallet_id, t.version",
-        ledger::COLUMNS,
-        ledger::TABLE
-    );
-    let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
+    let mut rows = Vec::new();
+    for Condition { sql, values } in stretch.span.of_lines(stretch.shard) {
+        let sql = format!(
+            "SELECT {} FROM {} t WHERE {sql} ORDER BY t.tenant, t.wallet_id, t.version",
+            ledger::COLUMNS,
+            ledger::TABLE
+        );
+        rows.extend(tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?);
+    }
     let found = |row: Row| {
         Ok(Found {
             tenant: row.text("tenant")?,

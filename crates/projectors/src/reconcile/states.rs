@@ -7,6 +7,7 @@ use wallex_database::{Backend, Row};
 use wallex_ports::{Difference, Place, Timestamp, WalletKey, WalletState};
 
 use super::pairs::{Pair, pairs};
+use super::span::Condition;
 use super::{Findings, Mode, Stretch};
 use crate::checkpoint::unreadable;
 use crate::projector::sentence;
@@ -79,12 +80,13 @@ async fn read(
     table: &str,
     stretch: &Stretch<'_>,
 ) -> Result<Vec<Found>, DbErr> {
-    let (condition, values) = stretch.span.of_wallets(stretch.shard);
-    let sql = format!(
-        "SELECT {} FROM {table} t WHERE {condition} ORDER BY t.tenant, t.wallet_id",
-        wallets::COLUMNS
-    );
-    let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
+    let mut rows = Vec::new();
+    for Condition { sql, values } in stretch.span.of_wallets(stretch.shard) {
+        let columns = wallets::COLUMNS;
+        let sql =
+            format!("SELECT {columns} FROM {table} t WHERE {sql} ORDER BY t.tenant, t.wallet_id");
+        rows.extend(tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?);
+    }
     let found = |row: Row| {
         let state = wallets::state(&row).map(|(_, state)| state);
         Ok(Found {

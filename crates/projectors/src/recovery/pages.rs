@@ -48,6 +48,7 @@ impl Run {
     pub(super) async fn walk_since(&mut self, since: ShardPosition) -> Result<(), Trouble> {
         let head = self.heads.get(usize::from(since.shard)).copied().unwrap_or(0);
         let first = since.position.max(1);
+        let since = ShardPosition { position: first, ..since };
         self.expect_events((head + 1).saturating_sub(first));
         self.station.window = self.station.window.max(first);
         while self.station.window <= head {

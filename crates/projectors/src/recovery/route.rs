@@ -1,5 +1,7 @@
 //! Which parts of which shards an operation walks through, and how far along it stands.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, DbErr};
 use serde::{Deserialize, Serialize};
 use wallex_database::{Database, Row};
@@ -27,19 +29,18 @@ pub(super) struct Station {
 }
 
 /// The wallets that have their first event at or behind `since` in the window that begins at
-/// `window`, in their order: over all windows, each wallet comes once.
+/// `window`, in their order: over all windows, each wallet comes once. That it is the first shows in
+/// the event before it.
 pub(super) async fn wallets_of_window(
     db: &Database,
     since: ShardPosition,
     window: u64,
-) -> Result<Vec<WalletKey>, DbErr> {
-    let sql = "SELECT w.tenant, w.wallet_id FROM \
-               (SELECT tenant, wallet_id, min(version) AS version FROM events \
-               WHERE shard = $1 AND position >= $2 AND position < $3 \
-               GROUP BY tenant, wallet_id) w \
-               LEFT JOIN events b ON b.shard = $1 AND b.tenant = w.tenant \
-               AND b.wallet_id = w.wallet_id AND b.version = w.version - 1 \
-               WHERE coalesce(b.position, 0) < $4 ORDER BY w.tenant, w.wallet_id";
+) -> Result<BTreeSet<WalletKey>, DbErr> {
+    let sql = "SELECT e.tenant, e.wallet_id FROM events e \
+               LEFT JOIN events b ON b.shard = e.shard AND b.tenant = e.tenant \
+               AND b.wallet_id = e.wallet_id AND b.version = e.version - 1 \
+               WHERE e.shard = $1 AND e.position >= $2 AND e.position < $3 \
+               AND coalesce(b.position, 0) < $4";
     let values = [
         i64::from(since.shard).into(),
         window.cast_signed().into(),

@@ -16,9 +16,12 @@ const EVENT: &str = "t.position, t.tenant, t.wallet_id, t.version, \
                      CAST(t.event_id AS text) AS event_id, t.type, \
                      CAST(t.schema_version AS bigint) AS schema_version, \
                      CAST(t.payload AS text) AS payload, t.recorded_at_ms";
+/// Pages are read in the order of an index. Where its statistics are old, PostgreSQL would rather
+/// collect all the rows behind a place, and sort them, to give the first.
+const IN_ORDER: &str = ", set_config('enable_bitmapscan', 'off', true)";
 /// A process that is frozen in the middle of a page holds the checkpoints. PostgreSQL ends its
-/// transaction after this long, so that the projectors go on.
-const FROZEN_MS_MAX: &str = "3000";
+/// transaction after 3 s, so that the projectors go on.
+const UNLESS_FROZEN: &str = ", set_config('idle_in_transaction_session_timeout', '3000', true)";
 
 impl Walk<'_> {
     pub(super) async fn read_page(
@@ -49,22 +52,22 @@ impl Walk<'_> {
     /// The projectors' checkpoints; in a rebuild they are held, in the order of names.
     async fn checkpoints(&self, tx: &DatabaseTransaction) -> Result<Vec<Sight>, DbErr> {
         let backend = Backend::of(tx);
-        // In the same statement: it costs no round trip. On SQLite the transaction is the lock.
-        let (frozen, lock) = match (backend, self.mode) {
-            (Backend::Postgres, Mode::Repair) => (
-                format!(
-                    ", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"
-                ),
-                "FOR UPDATE",
-            ),
-            _ => (String::new(), ""),
+        // In the same statement: they cost no round trip. On SQLite the transaction is the lock.
+        let (settings, lock) = match (backend, self.mode) {
+            (Backend::Postgres, Mode::Repair) => {
+                (format!("{IN_ORDER}{UNLESS_FROZEN}"), "FOR UPDATE")
+            }
+            (Backend::Postgres, Mode::Compare) => (IN_ORDER.to_owned(), ""),
+            (Backend::Sqlite, _) => (String::new(), ""),
         };
+        let mut values = vec![Value::from(i64::from(self.shard))];
+        values.extend(self.projectors.iter().map(|projector| Value::from(projector.name())));
+        let names: Vec<_> = (2..=values.len()).map(|number| format!("${number}")).collect();
         let sql = format!(
-            "SELECT projector, position{frozen} FROM projector_checkpoints WHERE shard = $1 \
+            "SELECT projector, position{settings} FROM projector_checkpoints WHERE shard = $1 \
              AND projector IN ({}) ORDER BY projector {lock}",
-            self.placeholders(2)
+            names.join(", ")
         );
-        let values = [Value::from(i64::from(self.shard))].into_iter().chain(self.names());
         let rows = tx.query_all_raw(backend.statement(sql, values)).await?;
         let mut sights: Vec<Sight> = self.projectors.iter().map(|_| Sight::default()).collect();
         for row in rows.into_iter().map(Row) {
@@ -95,14 +98,24 @@ impl Walk<'_> {
     }
 
     async fn events(&self, tx: &DatabaseTransaction, span: &Span) -> Result<Vec<Event>, DbErr> {
-        let (condition, values) = span.of_lines(self.shard);
-        let sql = format!(
-            "SELECT {EVENT} FROM events t WHERE {condition} \
-             ORDER BY t.tenant, t.wallet_id, t.version LIMIT {}",
-            self.page_events
-        );
-        let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
-        rows.into_iter().map(|row| Event::of_row(&Row(row)).map_err(unreadable)).collect()
+        let mut events = Vec::new();
+        for mut condition in span.of_lines(self.shard) {
+            let room = (self.page_events as usize).saturating_sub(events.len());
+            if room == 0 {
+                break;
+            }
+            let limit = condition.bind(i64::try_from(room).unwrap_or(i64::MAX));
+            let sql = format!(
+                "SELECT {EVENT} FROM events t WHERE {} \
+                 ORDER BY t.tenant, t.wallet_id, t.version LIMIT {limit}",
+                condition.sql
+            );
+            let rows = tx.query_all_raw(Backend::of(tx).statement(sql, condition.values)).await?;
+            for row in rows {
+                events.push(Event::of_row(&Row(row)).map_err(unreadable)?);
+            }
+        }
+        Ok(events)
     }
 
     /// What is parked and what was left out, in the wallets of `span`.
@@ -112,20 +125,22 @@ impl Walk<'_> {
         span: &Span,
         sights: &mut [Sight],
     ) -> Result<(), DbErr> {
-        let (condition, mut values) = span.of_wallets(self.shard);
-        let names = self.placeholders(values.len() + 1);
-        values.extend(self.names());
-        let select = |left_out: u8, table: &str| {
-            format!(
-                "SELECT CAST({left_out} AS bigint) AS left_out, t.projector, t.tenant, \
-                 t.wallet_id, t.version FROM {table} t \
-                 WHERE {condition} AND t.projector IN ({names})"
-            )
-        };
-        let sql =
-            format!("{} UNION ALL {}", select(0, "dead_letters"), select(1, "discarded_events"));
-        for row in tx.query_all_raw(Backend::of(tx).statement(sql, values)).await? {
-            self.note(&Row(row), sights).map_err(unreadable)?;
+        for mut condition in span.of_wallets(self.shard) {
+            let names: Vec<_> = self.projectors.iter().map(|p| condition.bind(p.name())).collect();
+            let select = |left_out: u8, table: &str| {
+                format!(
+                    "SELECT CAST({left_out} AS bigint) AS left_out, t.projector, t.tenant, \
+                     t.wallet_id, t.version FROM {table} t WHERE {} AND t.projector IN ({})",
+                    condition.sql,
+                    names.join(", ")
+                )
+            };
+            let (letters, discards) = (select(0, "dead_letters"), select(1, "discarded_events"));
+            let sql = format!("{letters} UNION ALL {discards}");
+            let statement = Backend::of(tx).statement(sql, condition.values);
+            for row in tx.query_all_raw(statement).await? {
+                self.note(&Row(row), sights).map_err(unreadable)?;
+            }
         }
         Ok(())
     }
@@ -144,15 +159,5 @@ impl Walk<'_> {
 
     fn index_of(&self, projector: &str) -> Option<usize> {
         self.projectors.iter().position(|known| known.name() == projector)
-    }
-
-    /// Placeholders for the projectors' names, from number `from` on.
-    fn placeholders(&self, from: usize) -> String {
-        let names = (from..).take(self.projectors.len()).map(|n| format!("${n}"));
-        names.collect::<Vec<_>>().join(", ")
-    }
-
-    fn names(&self) -> impl Iterator<Item = Value> {
-        self.projectors.iter().map(|projector| projector.name().into())
     }
 }
