@@ -13,8 +13,8 @@ use wallex_domain::{
     WalletEvent, WalletId, transfer,
 };
 use wallex_ports::{
-    Committer, CorrelationId, EventMetadata, NewEvent, ProjectorStatus, Projectors, StreamAppend,
-    Timestamp, Unit, UnitOutcome, WalletKey, WalletState,
+    Committer, CorrelationId, EventMetadata, NewEvent, ProjectorStatus, Projectors, Shards,
+    StreamAppend, Timestamp, Unit, UnitOutcome, WalletKey, WalletState,
 };
 use wallex_testkit::{TempDatabase, eventually};
 use wallex_unit_of_work::SqlCommitter;
@@ -49,8 +49,12 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn on(database: TempDatabase) -> Self {
+        Self::sharded(database, 1).await
+    }
+
+    pub(super) async fn sharded(database: TempDatabase, shards: u16) -> Self {
         let db = Arc::new(open(&database).await);
-        wallex_migrations::up(&db, None).await.expect("migrated");
+        wallex_migrations::up(&db, Shards::new(shards)).await.expect("migrated");
         let committer = SqlCommitter::new(Arc::clone(&db));
         let (wallets, committed) = (BTreeMap::new(), watch::Sender::new(0));
         Self { database, db, committer, wallets, committed }

@@ -1,7 +1,11 @@
-//! The workers on real databases.
+//! Workers, rebuilds and drift checks on real databases.
 
+mod drift;
 mod fixture;
 mod isolation;
 mod leases;
 mod letters;
+mod operations;
 mod projecting;
+mod rebuild;
+mod recovery;

@@ -1,0 +1,287 @@
+//! A drift check names what is not as the events say; a rebuild of the same puts it right.
+
+use wallex_ports::{CurrencyTotals, Place};
+use wallex_testkit::{Backend, TempDatabase, on_both_databases};
+
+use super::fixture::World;
+use super::recovery::{Seen, seen, tallies};
+
+on_both_databases!(
+    a_clean_database_has_no_differences_and_a_balanced_trial_balance,
+    a_changed_balance_is_found_and_repaired,
+    a_deleted_wallet_is_found_and_added,
+    an_added_wallet_is_found_and_removed,
+    a_row_that_can_not_be_read_is_found_and_repaired,
+    a_changed_line_is_found_and_repaired,
+    a_deleted_line_is_found_and_added,
+    an_added_line_is_found_and_removed,
+    a_line_that_took_the_event_of_another_gives_it_back,
+    a_changed_event_is_found_and_nothing_behind_it_is_touched,
+    a_deleted_event_is_found_and_nothing_behind_it_is_touched,
+    an_event_that_can_not_be_decoded_is_found,
+    a_changed_write_side_is_found_and_left_to_people,
+    the_trial_balance_shows_what_is_off,
+    differences_of_every_shard_are_found,
+);
+
+/// Page sizes that cut the seven events everywhere, and nowhere.
+const PAGES: [u32; 4] = [1, 2, 3, 100];
+const READ_MODEL: Place = Place::ReadModel;
+const LEDGER: Place = Place::Ledger;
+
+/// Damages a projection by `sql`: a drift check must see exactly `expected`, and a rebuild must
+/// leave every row as it was, and count `[ledger, read model]`.
+async fn is_healed(
+    database: TempDatabase,
+    sql: &[&str],
+    expected: &[Seen<'_>],
+    tally: [[u64; 4]; 2],
+) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    for page in PAGES {
+        for sql in sql {
+            world.execute(sql).await;
+        }
+        let damaged = world.rows().await;
+        let found = world.drift(page).await;
+        assert_eq!(seen(&found), expected, "pages of {page}");
+        assert_eq!(tallies(&found), tally, "pages of {page}");
+        assert_eq!(world.rows().await, damaged, "a drift check changes nothing");
+        let rebuilt = world.rebuild(page).await;
+        assert_eq!(tallies(&rebuilt), tally, "pages of {page}");
+        let told = seen(&rebuilt);
+        assert!(told.iter().all(|told| expected.contains(told)), "pages of {page}: {told:?}");
+        assert_eq!(world.rows().await, rows, "pages of {page}");
+        assert_eq!(seen(&world.drift(page).await), []);
+    }
+}
+
+fn clean() -> CurrencyTotals {
+    CurrencyTotals {
+        currency: "USD".to_owned(),
+        wallets: 3,
+        openings: 300,
+        credits: 42,
+        debits: 30,
+        transfers_in: 30,
+        transfers_out: 30,
+        write_side: 312,
+        read_model: 312,
+        ledger: 312,
+    }
+}
+
+async fn a_clean_database_has_no_differences_and_a_balanced_trial_balance(database: TempDatabase) {
+    let world = World::projected(database, 3).await;
+    for page in PAGES {
+        let found = world.drift(page).await;
+        assert_eq!(seen(&found), []);
+        assert_eq!(tallies(&found), [[7, 0, 0, 0], [3, 0, 0, 0]]);
+        assert_eq!(found.trial_balance, [clean()]);
+        assert_eq!(found.trial_balance[0].events(), 312);
+    }
+}
+
+async fn a_changed_balance_is_found_and_repaired(database: TempDatabase) {
+    let sql = "UPDATE wallets SET balance = 76, owner_id = 'thief' WHERE wallet_id = 'a'";
+    let expected = [
+        ("a", READ_MODEL, None, "balance", Some("75"), Some("76"), Some(1)),
+        ("a", READ_MODEL, None, "owner", Some("owner"), Some("thief"), None),
+    ];
+    is_healed(database, &[sql], &expected, [[7, 0, 0, 0], [2, 1, 0, 0]]).await;
+}
+
+async fn a_deleted_wallet_is_found_and_added(database: TempDatabase) {
+    let sql = "DELETE FROM wallets WHERE wallet_id = 'b'";
+    let row = Some("130 USD at version 2");
+    let expected = [("b", READ_MODEL, None, "row", row, None, Some(-130))];
+    is_healed(database, &[sql], &expected, [[7, 0, 0, 0], [2, 0, 1, 0]]).await;
+}
+
+async fn an_added_wallet_is_found_and_removed(database: TempDatabase) {
+    let add = |id: &str| {
+        format!(
+            "INSERT INTO wallets SELECT shard, tenant, '{id}', owner_id, currency, 9, version, \
+             created_at_ms, updated_at_ms FROM wallets WHERE wallet_id = 'a'"
+        )
+    };
+    let (first, between, last) = (add("0 invalid"), add("bb"), add("z"));
+    let sql = [&*first, &*between, &*last];
+    let row = Some("9 USD at version 3");
+    let invalid = "column wallet_id can't be understood: must not contain ' ': \
+                   only A-Z a-z 0-9 . _ : - are allowed";
+    let expected = [
+        ("0 invalid", READ_MODEL, None, "row", None, Some(invalid), None),
+        ("bb", READ_MODEL, None, "row", None, row, Some(9)),
+        ("z", READ_MODEL, None, "row", None, row, Some(9)),
+    ];
+    is_healed(database, &sql, &expected, [[7, 0, 0, 0], [3, 0, 0, 3]]).await;
+}
+
+async fn a_row_that_can_not_be_read_is_found_and_repaired(database: TempDatabase) {
+    let sql = "UPDATE ledger_entries SET type = 'gift' WHERE wallet_id = 'c' AND version = 2";
+    let line = Some("credit of 7 USD, 107 after it");
+    let found = Some("column type can't be understood: \"gift\" is no type");
+    let expected = [("c", LEDGER, Some(2), "row", line, found, None)];
+    is_healed(database, &[sql], &expected, [[6, 1, 0, 0], [3, 0, 0, 0]]).await;
+}
+
+async fn a_changed_line_is_found_and_repaired(database: TempDatabase) {
+    let sql = "UPDATE ledger_entries SET amount = 6, balance_after = 106, description = NULL \
+               WHERE wallet_id = 'a' AND version = 2";
+    let expected = [
+        ("a", LEDGER, Some(2), "description", Some("rent"), None, None),
+        ("a", LEDGER, Some(2), "amount", Some("5"), Some("6"), Some(1)),
+        ("a", LEDGER, Some(2), "balance_after", Some("105"), Some("106"), Some(1)),
+    ];
+    is_healed(database, &[sql], &expected, [[6, 1, 0, 0], [3, 0, 0, 0]]).await;
+}
+
+async fn a_deleted_line_is_found_and_added(database: TempDatabase) {
+    let sql = "DELETE FROM ledger_entries WHERE wallet_id = 'a' AND version = 3";
+    let line = Some("transfer_out of 30 USD, 75 after it");
+    let expected = [("a", LEDGER, Some(3), "row", line, None, Some(30))];
+    is_healed(database, &[sql], &expected, [[6, 0, 1, 0], [3, 0, 0, 0]]).await;
+}
+
+/// A line like that of `c`'s credit, in another place.
+fn line(wallet: &str, version: i64, event: &str) -> String {
+    format!(
+        "INSERT INTO ledger_entries SELECT shard, tenant, '{wallet}', {version}, position, {event}, \
+         type, amount, balance_after, currency, description, reference, transfer_id, counterparty, \
+         recorded_at_ms FROM ledger_entries WHERE wallet_id = 'c' AND version = 2"
+    )
+}
+
+const NEW_EVENT: &str = "'00000000-0000-4000-8000-000000000001'";
+
+async fn an_added_line_is_found_and_removed(database: TempDatabase) {
+    let uuid = |text: &str| match database.backend() {
+        Backend::Postgres => format!("CAST({text} AS uuid)"),
+        Backend::Sqlite => text.to_owned(),
+    };
+    let (behind, before) = (uuid(NEW_EVENT), uuid("'00000000-0000-4000-8000-000000000002'"));
+    let (behind, before) = (line("b", 9, &behind), line("b", -1, &before));
+    let found = Some("credit of 7 USD, 107 after it");
+    let invalid =
+        "column version can't be understood: out of range integral type conversion attempted";
+    let expected = [
+        ("b", LEDGER, None, "row", None, Some(invalid), None),
+        ("b", LEDGER, Some(9), "row", None, found, Some(7)),
+    ];
+    is_healed(database, &[&behind, &before], &expected, [[7, 0, 0, 2], [3, 0, 0, 0]]).await;
+}
+
+async fn a_line_that_took_the_event_of_another_gives_it_back(database: TempDatabase) {
+    let sql = "UPDATE ledger_entries SET wallet_id = 'z' WHERE wallet_id = 'c' AND version = 2";
+    let line = Some("credit of 7 USD, 107 after it");
+    let expected = [
+        ("c", LEDGER, Some(2), "row", line, None, Some(-7)),
+        ("z", LEDGER, Some(2), "row", None, line, Some(7)),
+    ];
+    is_healed(database, &[sql], &expected, [[6, 0, 1, 1], [3, 0, 0, 0]]).await;
+}
+
+/// Changes `a`'s events, whose rows a rebuild must then let be, and repairs those of `c`.
+async fn breaks(database: TempDatabase, sql: &str, version: u64, error: &str, right: u64) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    world.execute(sql).await;
+    for page in PAGES {
+        world.execute("DELETE FROM wallets WHERE wallet_id = 'c'").await;
+        let found = world.drift(page).await;
+        let (event, row) = (Some("an event that follows"), Some("107 USD at version 2"));
+        let mut differences = seen(&found);
+        differences.sort_by_key(|difference| difference.0);
+        let expected = [
+            ("a", Place::Events, Some(version), "event", event, Some(error), None),
+            ("c", READ_MODEL, None, "row", row, None, Some(-107)),
+        ];
+        assert_eq!(differences, expected, "pages of {page}");
+        let rebuilt = world.rebuild(page).await;
+        assert_eq!(tallies(&rebuilt), [[right, 0, 0, 0], [1, 0, 1, 0]], "pages of {page}");
+        assert_eq!(world.rows().await, rows, "pages of {page}");
+        let totals = &found.trial_balance[0];
+        let sides = (totals.write_side, totals.read_model, totals.ledger);
+        assert_eq!(sides, (312, 205, 312), "what is held, whatever the events say");
+    }
+}
+
+async fn a_changed_event_is_found_and_nothing_behind_it_is_touched(database: TempDatabase) {
+    let payload = r#"{"amount":6,"balance":105,"currency":"USD"}"#;
+    let sql =
+        format!("UPDATE events SET payload = '{payload}' WHERE wallet_id = 'a' AND version = 2");
+    let error = "version 2 records a balance of 105, its amount leads to Some(Balance(106))";
+    breaks(database, &sql, 2, error, 5).await;
+}
+
+async fn a_deleted_event_is_found_and_nothing_behind_it_is_touched(database: TempDatabase) {
+    let sql = "DELETE FROM events WHERE wallet_id = 'a' AND version = 2";
+    breaks(database, sql, 3, "version 3 came behind version 1", 5).await;
+}
+
+async fn an_event_that_can_not_be_decoded_is_found(database: TempDatabase) {
+    let sql = "UPDATE events SET type = 'WalletFrozen' WHERE wallet_id = 'a' AND version = 3";
+    breaks(database, sql, 3, "unknown event type \"WalletFrozen\"", 6).await;
+}
+
+async fn a_changed_write_side_is_found_and_left_to_people(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    world
+        .execute("UPDATE wallet_streams SET balance = 70, version = 4 WHERE wallet_id = 'a'")
+        .await;
+    world.execute("DELETE FROM wallet_streams WHERE wallet_id = 'b'").await;
+    let add = "INSERT INTO wallet_streams SELECT shard, tenant, 'd', version, owner_id, currency, 1, \
+               created_at_ms, updated_at_ms FROM wallet_streams WHERE wallet_id = 'c'";
+    world.execute(add).await;
+    for page in PAGES {
+        let (row, extra) = (Some("130 USD at version 2"), Some("1 USD at version 2"));
+        let side = Place::WriteSide;
+        let expected = [
+            ("a", side, None, "balance", Some("75"), Some("70"), Some(-5)),
+            ("a", side, None, "version", Some("3"), Some("4"), None),
+            ("b", side, None, "row", row, None, Some(-130)),
+            ("d", side, None, "row", None, extra, Some(1)),
+        ];
+        let found = world.drift(page).await;
+        assert_eq!(seen(&found), expected, "pages of {page}");
+        assert_eq!(found.trial_balance[0].write_side, 312 - 5 - 130 + 1);
+        let rebuilt = world.rebuild(page).await;
+        assert_eq!(tallies(&rebuilt), [[7, 0, 0, 0], [3, 0, 0, 0]]);
+        assert_eq!(world.rows().await, rows);
+    }
+}
+
+async fn the_trial_balance_shows_what_is_off(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    world.execute("UPDATE wallets SET balance = 1075 WHERE wallet_id = 'a'").await;
+    world.execute("DELETE FROM ledger_entries WHERE wallet_id = 'c'").await;
+    world.execute("DELETE FROM events WHERE wallet_id = 'b' AND version = 2").await;
+    world.execute("DELETE FROM ledger_entries WHERE wallet_id = 'b' AND version = 2").await;
+    for page in PAGES {
+        let off = CurrencyTotals {
+            credits: 12,
+            transfers_in: 0,
+            write_side: 312,
+            read_model: 1312,
+            ledger: 312 - 107 - 30,
+            ..clean()
+        };
+        assert_eq!(world.drift(page).await.trial_balance, [off], "pages of {page}");
+    }
+}
+
+async fn differences_of_every_shard_are_found(database: TempDatabase) {
+    let world = World::projected(database, 3).await;
+    let rows = world.rows().await;
+    let shards = world.number("SELECT count(DISTINCT shard) FROM wallets").await;
+    assert_eq!(shards, 3, "the wallets live in different shards");
+    world.execute("UPDATE wallets SET balance = balance + 1").await;
+    world.execute("DELETE FROM ledger_entries WHERE version = 2").await;
+    let found = world.drift(2).await;
+    assert_eq!(tallies(&found), [[4, 0, 3, 0], [0, 3, 0, 0]]);
+    assert_eq!(tallies(&world.rebuild(2).await), [[4, 0, 3, 0], [0, 3, 0, 0]]);
+    assert_eq!(world.rows().await, rows);
+}

@@ -1,0 +1,132 @@
+//! Operations as such: one of a kind at a time, told apart, and remembered.
+
+use wallex_ports::{
+    OperationKind, OperationState, Recovery as _, Scope, ShardPosition, StartError,
+};
+use wallex_testkit::{TempDatabase, on_both_databases};
+
+use super::fixture::{World, key};
+use super::recovery::Watched;
+
+on_both_databases!(
+    one_of_a_kind_runs_at_a_time,
+    what_is_not_there_is_refused,
+    an_operation_that_can_not_go_on_fails_and_says_why,
+    a_process_that_ends_begins_nothing,
+    a_run_that_lost_its_operation_writes_nothing_more,
+    old_operations_are_forgotten,
+    everything_is_counted,
+    the_outbox_is_cleaned_of_what_is_old_and_processed,
+);
+
+async fn one_of_a_kind_runs_at_a_time(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let watched = Watched::new(0);
+    let first = world.recovery_watched(&watched, 2);
+    let begun = first.begin(OperationKind::Drift, Scope::All).await.expect("begun");
+    assert_eq!(begun.state, OperationState::Running);
+    let other = world.recovery(2);
+    let refused = other.begin(OperationKind::Drift, Scope::All).await;
+    let Err(StartError::Running(running)) = refused else { panic!("{refused:?}") };
+    assert_eq!(running.id, begun.id);
+    let retry = other.begin(OperationKind::Retry, Scope::All).await.expect("another kind");
+    other.idle().await;
+    watched.allowed.send_replace(usize::MAX);
+    first.idle().await;
+    for id in [begun.id, retry.id] {
+        let ended = other.operation(id).await.expect("an answer").expect("it is kept");
+        assert_eq!(ended.state, OperationState::Done);
+        assert!(ended.finished_at.is_some() && ended.error.is_none());
+    }
+    let next = other.begin(OperationKind::Drift, Scope::All).await.expect("begun");
+    assert_ne!(next.id, begun.id);
+    other.idle().await;
+}
+
+async fn what_is_not_there_is_refused(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let recovery = world.recovery(2);
+    for (scope, what) in [
+        (Scope::Wallet(key("nobody")), "wallet"),
+        (Scope::Since(ShardPosition { shard: 1, position: 1 }), "shard"),
+    ] {
+        let refused = recovery.begin(OperationKind::Rebuild, scope).await;
+        assert!(matches!(refused, Err(StartError::NoSuch(found)) if found == what), "{refused:?}");
+    }
+    let unknown = uuid::Uuid::from_u128(1);
+    assert_eq!(recovery.operation(unknown).await.expect("an answer"), None);
+    assert_eq!(recovery.resume_interrupted().await.expect("an answer"), None);
+}
+
+async fn an_operation_that_can_not_go_on_fails_and_says_why(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    world.execute("ALTER TABLE ledger_entries RENAME TO away").await;
+    let recovery = world.recovery(2);
+    let begun = recovery.begin(OperationKind::Drift, Scope::All).await.expect("begun");
+    recovery.idle().await;
+    let failed = recovery.operation(begun.id).await.expect("an answer").expect("it is kept");
+    assert_eq!(failed.state, OperationState::Failed);
+    let error = failed.error.expect("a reason");
+    assert!(error.contains("ledger_entries"), "{error}");
+    world.execute("ALTER TABLE away RENAME TO ledger_entries").await;
+    assert_eq!(world.drift(2).await.differences_total, 0);
+}
+
+async fn a_process_that_ends_begins_nothing(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let recovery = world.recovery(2);
+    recovery.shutdown().await;
+    let refused = recovery.begin(OperationKind::Drift, Scope::All).await;
+    assert!(matches!(refused, Err(StartError::Database(_))), "{refused:?}");
+    assert_eq!(world.number("SELECT count(*) FROM operations").await, 0);
+}
+
+async fn a_run_that_lost_its_operation_writes_nothing_more(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let watched = Watched::new(0);
+    let frozen = world.recovery_watched(&watched, 2);
+    let begun = frozen.begin(OperationKind::Drift, Scope::All).await.expect("begun");
+    watched.begun.subscribe().wait_for(|begun| *begun == 1).await.expect("watched");
+    world.execute("UPDATE operations SET owner = 'another'").await;
+    watched.allowed.send_replace(usize::MAX);
+    frozen.idle().await;
+    let left = frozen.operation(begun.id).await.expect("an answer").expect("it is kept");
+    assert_eq!((left.state, left.progress.done), (OperationState::Running, 0));
+}
+
+async fn old_operations_are_forgotten(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    for n in 0..105 {
+        let sql = format!(
+            "INSERT INTO operations VALUES ('00000000-0000-4000-8000-{n:012}', 'drift', 'all', \
+             'done', '', '{{}}', '{{}}', '', '', 0, {n}, {n}, {n})"
+        );
+        world.execute(&sql).await;
+    }
+    world.drift(100).await;
+    assert_eq!(world.number("SELECT count(*) FROM operations").await, 100);
+    assert_eq!(world.number("SELECT min(started_at_ms) FROM operations").await, 6);
+}
+
+async fn everything_is_counted(database: TempDatabase) {
+    let world = World::projected(database, 3).await;
+    world.execute("DELETE FROM wallets WHERE wallet_id = 'a'").await;
+    let counted = world.recovery(2).statistics().await.expect("counted");
+    assert_eq!((counted.events, counted.ledger_entries, counted.outbox_rows), (7, 7, 7));
+    assert_eq!((counted.wallets, counted.projected_wallets), (3, 2));
+    let none = (counted.idempotency_records, counted.dead_letters, counted.discarded_events);
+    assert_eq!(none, (0, 0, 0));
+    assert!(counted.database_bytes > 10_000, "{}", counted.database_bytes);
+}
+
+async fn the_outbox_is_cleaned_of_what_is_old_and_processed(database: TempDatabase) {
+    let mut world = World::projected(database, 1).await;
+    world.credit("a", 1).await;
+    let recovery = world.recovery(2);
+    assert_eq!(recovery.clean_outbox(3_600_000).await.expect("cleaned"), 0, "nothing is so old");
+    assert_eq!(recovery.clean_outbox(0).await.expect("cleaned"), 7);
+    assert_eq!(recovery.clean_outbox(0).await.expect("cleaned"), 0);
+    let shards = recovery.outbox().await.expect("read");
+    let [shard] = shards[..] else { panic!("{shards:?}") };
+    assert_eq!((shard.head, shard.processed, shard.oldest_kept), (8, 7, Some(8)));
+}
