@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use wallex_application::{CommandLane, LanePorts, LaneTask};
 use wallex_database::Database;
-use wallex_http_actix::{ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
+use wallex_http_actix::{ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_migrations::{MigrateError, SchemaReadiness};
 use wallex_ports::{NotReady, Readiness};
@@ -166,7 +166,7 @@ impl Running {
             metrics: metrics.source(Arc::clone(&db)),
             ids: Arc::new(UuidV7Ids),
             lifecycle: lifecycle.clone(),
-            settings: config.api.clone(),
+            settings: api_settings(config),
         };
         let server = server(listener, state, &server_settings(config))
             .context("the HTTP server can't be started")?;
@@ -208,6 +208,11 @@ impl Running {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// What the API deletes when it is asked to without an age is what upkeep deletes by itself.
+fn api_settings(config: &Config) -> ApiSettings {
+    ApiSettings { outbox_retention: config.outbox_retention, ..config.api.clone() }
 }
 
 fn server_settings(config: &Config) -> ServerSettings {
