@@ -1,4 +1,5 @@
-//! A keep-alive HTTP/1.1 connection that creates wallets, credits them, and waits to see them.
+//! A keep-alive HTTP/1.1 connection that creates wallets and credits them, and what waits to see
+//! them.
 //!
 //! No HTTP library: the load generator runs beside what it measures, and every microsecond that it
 //! takes is missing there.
@@ -90,15 +91,26 @@ impl Client for HttpClient {
     }
 }
 
-impl Watcher for HttpClient {
+/// Asks each time on a connection of its own: one that waits for its turn, the server closes.
+pub(crate) struct HttpWatcher {
+    address: String,
+}
+
+impl HttpWatcher {
+    pub(crate) fn of(address: &str) -> Self {
+        Self { address: address.to_owned() }
+    }
+}
+
+impl Watcher for HttpWatcher {
     async fn see(&mut self, wallet: &NewWallet) -> Result<(), Failure> {
-        self.request.clear();
+        let mut client = HttpClient::connect(&self.address).await?;
         write!(
-            self.request,
+            client.request,
             "GET /wallets/{}?consistency=eventual&minVersion=1 HTTP/1.1\r\nHost: wallex\r\n\r\n",
             wallet.id
         )?;
-        self.exchange(200).await
+        client.exchange(200).await
     }
 }
 

@@ -20,6 +20,7 @@ use self::plain_sql::Projected;
 pub(crate) use self::report::report;
 pub(crate) use self::visibility::{SAMPLED, Watcher};
 use crate::Kind;
+use crate::http::HttpWatcher;
 use crate::load::{self, Timing};
 use crate::machine::Facts;
 use crate::round;
@@ -138,8 +139,8 @@ impl Projections {
         let head = tables.number("SELECT sum(position) FROM shard_heads").await?;
         catch_up::wait(tables, &server, head).await?;
         let clients = server::connect(&server, CONNECTIONS).await?;
-        let watchers = server::connect(&server, CONNECTIONS).await?;
-        let pairs = clients.into_iter().zip(watchers).collect();
+        let watched = |client| (client, HttpWatcher::of(server.address()));
+        let pairs = clients.into_iter().map(watched).collect();
         let seen = visibility::measure(pairs, wallets, self.timing, most.rate / 2.0).await?;
         server::stop(server).await?;
         let sighting = Sighting { database: kind.name(), most: most.rate, seen };

@@ -2,7 +2,7 @@
 //!
 //! Creates arrive at a fixed rate, whether or not those before are answered (an open loop), so that
 //! a server that falls behind shows it. Of some, right after the answer, the same task asks the read
-//! model on another connection; that request is answered when the wallet is there.
+//! model on a new connection; that request is answered when the wallet is there.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,7 +21,7 @@ pub(crate) const SAMPLED: u32 = 20;
 /// How long what is under way at the end may take.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(60);
 
-/// A connection that can see what is projected.
+/// Can see what is projected.
 pub(crate) trait Watcher {
     /// Returns when `wallet` is visible in the read model.
     async fn see(&mut self, wallet: &NewWallet) -> Result<(), Failure>;
@@ -57,7 +57,7 @@ struct Tally {
     first_error: Option<String>,
 }
 
-/// Has wallets created at the rate of `offered` a second, each pair of connections one at a time.
+/// Has wallets created at the rate of `offered` a second, each pair one at a time.
 pub(crate) async fn measure<C: Client + 'static, W: Watcher + 'static>(
     pairs: Vec<(C, W)>,
     wallets: &NewWallets,
