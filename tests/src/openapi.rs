@@ -49,9 +49,9 @@ async fn served_description_is_the_printed_one(database: TempDatabase) {
         ("/admin/recovery/retry", "post"),
         ("/admin/operations/{id}", "get"),
         ("/admin/dead-letters", "get"),
-        ("/admin/dead-letters/{projector}/{walletId}", "get"),
-        ("/admin/dead-letters/{projector}/{walletId}/replay", "post"),
-        ("/admin/dead-letters/{projector}/{walletId}/discard", "post"),
+        ("/admin/dead-letters/{projector}/{id}", "get"),
+        ("/admin/dead-letters/{projector}/{id}/replay", "post"),
+        ("/admin/dead-letters/{projector}/{id}/discard", "post"),
         ("/livez", "get"),
         ("/readyz", "get"),
     ] {

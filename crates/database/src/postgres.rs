@@ -19,7 +19,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 const LOCK_TIMEOUT_MS: &str = "2000";
 
 /// What each connection is told once, so that no transaction pays a round trip for it.
-fn session(options: &ConnectOptions) -> [(&'static str, String); 10] {
+fn session(options: &ConnectOptions) -> [(&'static str, String); 11] {
     let timeout_ms = options.statement_timeout.as_millis().to_string();
     [
         ("application_name", "wallex".to_owned()),
@@ -33,6 +33,8 @@ fn session(options: &ConnectOptions) -> [(&'static str, String); 10] {
         // Every statement here is a look-up by key. The planner knows that only where statistics
         // are fresh; on a table that was empty a minute ago it would scan.
         ("enable_seqscan", "off".to_owned()),
+        // A bitmap collects everything behind a place and sorts it, to give the first few.
+        ("enable_bitmapscan", "off".to_owned()),
         ("enable_hashjoin", "off".to_owned()),
         ("enable_mergejoin", "off".to_owned()),
         // What is off counts as immensely dear, and compiling would look worth its while.

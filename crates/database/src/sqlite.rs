@@ -15,6 +15,10 @@ use crate::connect::{ConnectError, Pools};
 /// How long the writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a connection keeps of the file in memory, in KiB when negative: the pages of the indexes that a
+/// batch touches, many times what SQLite keeps by itself.
+const CACHE_KIB: &str = "-16384";
+
 /// Opens the one writer and the readers.
 pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Pools, ConnectError> {
     let connect = SqliteConnectOptions::new()
@@ -25,6 +29,7 @@ pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Poo
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
+        .pragma("cache_size", CACHE_KIB)
         .disable_statement_logging();
     let pool = async |connections: u32| -> Result<SqlitePool, ConnectError> {
         SqlitePoolOptions::new()

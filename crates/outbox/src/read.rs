@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Backend, Row};
 
-/// Joins an outbox row `o` with its event `e`.
+/// Joins an outbox row `o` with its event `e`: by its position, which is compared faster than a key
+/// of texts, and only if it is the same event still.
 const FROM_OUTBOX: &str = "SELECT o.position, o.tenant, o.wallet_id, o.version, \
      CAST(o.event_id AS text) AS event_id, coalesce(e.type, o.type) AS type, \
      CAST(coalesce(e.schema_version, 0) AS bigint) AS schema_version, \
      CAST(e.payload AS text) AS payload, coalesce(e.recorded_at_ms, o.created_at_ms) AS recorded_at_ms \
-     FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.tenant = o.tenant \
-     AND e.wallet_id = o.wallet_id AND e.version = o.version \
-     WHERE o.shard = $1 AND o.position > $2 ORDER BY o.position LIMIT $3";
+     FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.position = o.position \
+     AND e.tenant = o.tenant AND e.wallet_id = o.wallet_id AND e.version = o.version \
+     WHERE o.shard = $1 AND o.position > $2 AND o.position <= $3 ORDER BY o.position LIMIT $4";
 
 const FROM_EVENTS: &str = "SELECT e.position, e.tenant, e.wallet_id, e.version, \
      CAST(e.event_id AS text) AS event_id, e.type, \
      CAST(e.schema_version AS bigint) AS schema_version, CAST(e.payload AS text) AS payload, \
      e.recorded_at_ms FROM events e \
-     WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3";
+     WHERE e.shard = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4";
 
 /// At most `limit` events of `shard` behind `after`, in the order of positions: the columns
 /// `position`, `tenant`, `wallet_id`, `version`, `event_id`, `type`, `schema_version`, `payload`
@@ -35,25 +36,44 @@ pub async fn read_after(
     after: u64,
     limit: u32,
 ) -> Result<Vec<Row>, DbErr> {
-    let rows = query(conn, FROM_OUTBOX, shard, after, limit).await?;
+    // Both ends of the range are named: without statistics PostgreSQL would take an open end for few
+    // rows, and sort the whole backlog for each batch.
+    let range = Range { shard, after, upto: after.saturating_add(limit.into()), limit };
+    let rows = query(conn, FROM_OUTBOX, range).await?;
     let whole = rows.iter().zip(after + 1..).all(|((position, _), expected)| *position == expected);
     if whole && !rows.is_empty() {
         return Ok(rows.into_iter().map(|(_, row)| row).collect());
     }
     let mut found: BTreeMap<u64, Row> = BTreeMap::new();
-    found.extend(query(conn, FROM_EVENTS, shard, after, limit).await?);
+    found.extend(query(conn, FROM_EVENTS, range).await?);
     found.extend(rows);
+    if found.is_empty() {
+        // Nothing is there, or a gap that is longer than the range.
+        let open = Range { upto: i64::MAX.unsigned_abs(), ..range };
+        found.extend(query(conn, FROM_EVENTS, open).await?);
+    }
     Ok(found.into_values().take(limit as usize).collect())
+}
+
+#[derive(Clone, Copy)]
+struct Range {
+    shard: u16,
+    after: u64,
+    upto: u64,
+    limit: u32,
 }
 
 async fn query(
     conn: &impl ConnectionTrait,
     sql: &str,
-    shard: u16,
-    after: u64,
-    limit: u32,
+    range: Range,
 ) -> Result<Vec<(u64, Row)>, DbErr> {
-    let values = [i64::from(shard).into(), after.cast_signed().into(), i64::from(limit).into()];
+    let values = [
+        i64::from(range.shard).into(),
+        range.after.cast_signed().into(),
+        range.upto.cast_signed().into(),
+        i64::from(range.limit).into(),
+    ];
     let rows = conn.query_all_raw(Backend::of(conn).statement(sql, values)).await?;
     rows.into_iter()
         .map(|row| {

@@ -374,7 +374,7 @@ pub struct Difference {
     pub difference_minor: Option<i64>,
 }
 
-/// The totals of one currency. Sums are in minor units; as texts in JSON they survive every client.
+/// The totals of one currency. Sums are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CurrencyTotals {
@@ -405,6 +405,16 @@ impl CurrencyTotals {
     #[must_use]
     pub const fn events(&self) -> i128 {
         self.openings + self.credits - self.debits
+    }
+
+    /// Whether every side holds what the events make, and what went out by transfers came in.
+    #[must_use]
+    pub const fn balances(&self) -> bool {
+        let events = self.events();
+        self.transfers_in == self.transfers_out
+            && self.write_side == events
+            && self.read_model == events
+            && self.ledger == events
     }
 }
 

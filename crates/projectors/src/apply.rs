@@ -88,7 +88,12 @@ impl Step<'_> {
                 }
                 Err(ApplyError::Poison(found)) => {
                     tx.rollback().await?;
-                    poison.extend(found.into_iter().map(|p| (p.wallet.clone(), p)));
+                    for found in found {
+                        let earlier = poison.get(&found.wallet);
+                        if earlier.is_none_or(|earlier| found.version < earlier.version) {
+                            poison.insert(found.wallet.clone(), found);
+                        }
+                    }
                 }
                 Err(ApplyError::Storage(error)) => return Err(error.into()),
             }

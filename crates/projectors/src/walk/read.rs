@@ -16,9 +16,6 @@ const EVENT: &str = "t.position, t.tenant, t.wallet_id, t.version, \
                      CAST(t.event_id AS text) AS event_id, t.type, \
                      CAST(t.schema_version AS bigint) AS schema_version, \
                      CAST(t.payload AS text) AS payload, t.recorded_at_ms";
-/// Pages are read in the order of an index. Where its statistics are old, PostgreSQL would rather
-/// collect all the rows behind a place, and sort them, to give the first.
-const IN_ORDER: &str = ", set_config('enable_bitmapscan', 'off', true)";
 /// A process that is frozen in the middle of a page holds the checkpoints. PostgreSQL ends its
 /// transaction after 3 s, so that the projectors go on.
 const UNLESS_FROZEN: &str = ", set_config('idle_in_transaction_session_timeout', '3000', true)";
@@ -54,11 +51,8 @@ impl Walk<'_> {
         let backend = Backend::of(tx);
         // In the same statement: they cost no round trip. On SQLite the transaction is the lock.
         let (settings, lock) = match (backend, self.mode) {
-            (Backend::Postgres, Mode::Repair) => {
-                (format!("{IN_ORDER}{UNLESS_FROZEN}"), "FOR UPDATE")
-            }
-            (Backend::Postgres, Mode::Compare) => (IN_ORDER.to_owned(), ""),
-            (Backend::Sqlite, _) => (String::new(), ""),
+            (Backend::Postgres, Mode::Repair) => (UNLESS_FROZEN, "FOR UPDATE"),
+            _ => ("", ""),
         };
         let mut values = vec![Value::from(i64::from(self.shard))];
         values.extend(self.projectors.iter().map(|projector| Value::from(projector.name())));

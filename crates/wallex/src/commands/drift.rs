@@ -24,8 +24,10 @@ pub(super) async fn drift(
     let recovery = ports.recovery.as_ref();
     let scope = arguments.scope();
     let operation = follow::to_its_end(recovery, OperationKind::Drift, scope, view, stop).await?;
+    let balances = operation.report.trial_balance.iter().all(CurrencyTotals::balances);
     let complaint = match operation.report.differences_total {
-        0 => None,
+        0 if balances => None,
+        0 => Some("the trial balance does not balance: see TRANSFERS IN and OUT".to_owned()),
         n => Some(format!(
             "{}; `wallex rebuild` puts the projections right",
             counted(n, "difference was found", "differences were found")
@@ -194,5 +196,25 @@ mod tests {
             ["USD", "2", "1,500", "0", "500", "0", "0", "1,000", "1,000", "4,000", "1,000"];
         assert_eq!(lines[6], balance);
         assert!(outcome.complaint.is_some_and(|text| text.starts_with("3 differences were found")));
+    }
+
+    #[tokio::test]
+    async fn money_that_went_out_and_did_not_come_in_is_a_complaint() {
+        let fakes = Fakes::ending_with(|operation| {
+            operation.report.trial_balance = vec![CurrencyTotals {
+                currency: "USD".to_owned(),
+                openings: 100,
+                debits: 30,
+                transfers_out: 30,
+                write_side: 70,
+                read_model: 70,
+                ledger: 70,
+                ..CurrencyTotals::default()
+            }];
+        });
+        let outcome = drift(&fakes.ports(), &arguments(&["drift", "--quiet"]), pending())
+            .await
+            .expect("done");
+        assert!(outcome.complaint.is_some_and(|text| text.contains("TRANSFERS")));
     }
 }

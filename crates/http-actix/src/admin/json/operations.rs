@@ -262,6 +262,8 @@ pub(crate) struct CurrencyTotalsJson {
     /// Lines of the ledger, incoming less outgoing.
     #[schema(pattern = "^-?[0-9]{1,39}$")]
     ledger: String,
+    /// Whether all four are equal, and so are both sums of transfers.
+    balances: bool,
 }
 
 impl From<&CurrencyTotals> for CurrencyTotalsJson {
@@ -269,6 +271,7 @@ impl From<&CurrencyTotals> for CurrencyTotalsJson {
         Self {
             currency: totals.currency.clone(),
             wallets: totals.wallets,
+            balances: totals.balances(),
             openings: totals.openings.to_string(),
             credits: totals.credits.to_string(),
             debits: totals.debits.to_string(),
