@@ -26,6 +26,7 @@ mod overload;
 mod preconditions;
 mod projections;
 mod raw_http;
+mod recovery;
 mod support;
 mod transfer;
 mod two_nodes;
