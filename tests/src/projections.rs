@@ -12,6 +12,7 @@ on_both_databases!(
     a_broken_ledger_stands_in_nobody_s_way,
     commands_work_while_nothing_projects,
     a_stopped_projector_is_seen_and_started_over_http,
+    projectors_are_started_by_hand_where_they_do_not_start_by_themselves,
     a_worker_projects_without_an_api,
     a_killed_server_leaves_nothing_doubled_or_skipped,
 );
@@ -132,6 +133,27 @@ async fn a_stopped_projector_is_seen_and_started_over_http(database: TempDatabas
         .post_text("/admin/projectors/nobody/start", "")
         .await
         .is_problem(404, "projector-not-found");
+}
+
+async fn projectors_are_started_by_hand_where_they_do_not_start_by_themselves(
+    database: TempDatabase,
+) {
+    let off = ServerBuilder::on(&database).env("PROJECTORS_AUTO_START", "false");
+    let server = off.start().await;
+    create(server.client(), "w", 100).await;
+    for name in ["ledger", "read_model"] {
+        let start = ServerBuilder::new(&["projectors", "start", name]);
+        let mut start = start.env("DATABASE_URL", database.url()).spawn();
+        assert!(start.wait().await.success(), "{}", start.logs());
+    }
+    Inspector::open(&database).await.projected().await;
+    drop(server);
+    let off = ServerBuilder::on(&database).env("PROJECTORS_AUTO_START", "false");
+    let server = off.env("WALLEX_PROJECTION_WAIT_MS", "1").start().await;
+    create(server.client(), "later", 100).await;
+    // A start by hand is for the processes that run: it does not outlive them.
+    let read = server.client().get("/wallets/later?consistency=eventual").await;
+    read.is_problem(504, "projection-behind");
 }
 
 async fn a_worker_projects_without_an_api(database: TempDatabase) {

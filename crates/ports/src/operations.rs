@@ -92,8 +92,8 @@ pub trait Projectors: Send + Sync {
     /// The database's.
     async fn status(&self) -> Result<Vec<ProjectorStatus>, ReadError>;
 
-    /// Asks for a projector to run. A process whose projectors do not start by themselves begins to
-    /// run it.
+    /// Asks for a projector to run: in any process that runs workers, also in one whose projectors do
+    /// not start by themselves.
     ///
     /// # Errors
     /// [`SteerError`].
@@ -227,7 +227,7 @@ pub enum OperationKind {
     Rebuild,
     /// Compare only, the write side's state too.
     Drift,
-    /// Replay every dead letter, and wake projectors that have not moved although there is lag.
+    /// Replay every dead letter, but those of projectors that were stopped by hand.
     Retry,
 }
 
@@ -426,7 +426,7 @@ pub struct Report {
     pub tables: Vec<TableTally>,
     /// How many differences there are.
     pub differences_total: u64,
-    /// The first of them, [`DIFFERENCES_MAX`] at most.
+    /// The first of them: [`DIFFERENCES_MAX`] at most, [`REPAIRS_MAX`] in a rebuild.
     pub differences: Vec<Difference>,
     /// The trial balance, in a drift check of all wallets.
     pub trial_balance: Vec<CurrencyTotals>,
@@ -438,6 +438,9 @@ pub struct Report {
 
 /// How many differences a report names.
 pub const DIFFERENCES_MAX: usize = 1_000;
+
+/// How many a rebuild's report names: it is recorded with every page, and all of them are counted.
+pub const REPAIRS_MAX: usize = 50;
 
 /// A rebuild, a drift check or a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -545,6 +548,12 @@ pub trait Recovery: Send + Sync {
     /// # Errors
     /// The database's.
     async fn clean_outbox(&self, older_than_ms: u64) -> Result<u64, ReadError>;
+
+    /// Deletes idempotency records that have expired, in chunks; how many.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn sweep_idempotency(&self) -> Result<u64, ReadError>;
 
     /// Counts everything. Takes time in proportion to what there is.
     ///

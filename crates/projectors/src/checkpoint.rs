@@ -13,6 +13,16 @@ use wallex_database::{Backend, Database, Row, RowError};
 /// its transaction after this long, so that the next holder does not wait for it.
 const FROZEN_MS_MAX: &str = "3000";
 
+/// What a worker asks of a projector's wanted state before it runs it: `running` is where it begins,
+/// `stopped` and `started` are what was asked for by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It was not stopped.
+    AtAll,
+    /// It was started by hand, since this process did not start it by itself.
+    ByHand,
+}
+
 /// A lease that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seat {
@@ -31,19 +41,23 @@ fn lease_until(backend: Backend, lease: Duration) -> String {
     format!("{} + {}", backend.now_ms(), lease.as_millis())
 }
 
-/// Takes the lease if nobody holds it, and nobody asked for the projector to be stopped; the seat,
-/// and the position of the checkpoint.
+/// Takes the lease if nobody holds it, and the projector is `wanted`; the seat, and the position of
+/// the checkpoint.
 pub(crate) async fn take(
     db: &Database,
     projector: &'static str,
     shard: u16,
     owner: &str,
     lease: Duration,
+    wanted: Wanted,
 ) -> Result<Option<(Seat, u64)>, DbErr> {
     let backend = db.backend();
+    let wanted = match wanted {
+        Wanted::AtAll => "wanted_state <> 'stopped'",
+        Wanted::ByHand => "wanted_state = 'started'",
+    };
     let free = format!(
-        "projector = $1 AND shard = $2 AND wanted_state = 'running' AND (owner = '' OR \
-         lease_until_ms <= {})",
+        "projector = $1 AND shard = $2 AND {wanted} AND (owner = '' OR lease_until_ms <= {})",
         backend.now_ms()
     );
     let key = || [Value::from(projector), i64::from(shard).into()];
@@ -69,7 +83,7 @@ pub(crate) async fn take(
 
 impl Seat {
     fn is_mine() -> &'static str {
-        "projector = $1 AND shard = $2 AND epoch = $3 AND wanted_state = 'running'"
+        "projector = $1 AND shard = $2 AND epoch = $3 AND wanted_state <> 'stopped'"
     }
 
     fn values(&self, more: impl IntoIterator<Item = Value>) -> Vec<Value> {
@@ -111,15 +125,15 @@ impl Seat {
         Ok(moved.is_some())
     }
 
-    /// Keeps the lease; whether it is still this holder's, and the projector wanted.
+    /// Keeps the lease after a look that found nothing wrong; whether it is still this holder's, and
+    /// the projector wanted.
     pub(crate) async fn renew(&self, db: &Database, lease: Duration) -> Result<bool, DbErr> {
-        let backend = db.backend();
-        let sql = format!(
-            "UPDATE projector_checkpoints SET lease_until_ms = {}, events_per_second = 0 WHERE {}",
-            lease_until(backend, lease),
-            Self::is_mine()
-        );
-        self.write(db, &sql, []).await
+        self.keep(db, lease, "events_per_second = 0, last_error = ''", []).await
+    }
+
+    /// Keeps the lease while the holder waits after a failure; whether it is still this holder's.
+    pub(crate) async fn wait(&self, db: &Database, lease: Duration) -> Result<bool, DbErr> {
+        self.keep(db, lease, "events_per_second = 0", []).await
     }
 
     /// Records what went wrong, and keeps the lease; whether it is still this holder's.
@@ -129,15 +143,26 @@ impl Seat {
         error: &str,
         lease: Duration,
     ) -> Result<bool, DbErr> {
-        let backend = db.backend();
+        let set = format!(
+            "events_per_second = 0, last_error = $4, last_error_at_ms = {}",
+            db.backend().now_ms()
+        );
+        self.keep(db, lease, &set, [error.into()]).await
+    }
+
+    async fn keep(
+        &self,
+        db: &Database,
+        lease: Duration,
+        set: &str,
+        more: impl IntoIterator<Item = Value>,
+    ) -> Result<bool, DbErr> {
         let sql = format!(
-            "UPDATE projector_checkpoints SET last_error = $4, last_error_at_ms = {}, \
-             lease_until_ms = {}, events_per_second = 0 WHERE {}",
-            backend.now_ms(),
-            lease_until(backend, lease),
+            "UPDATE projector_checkpoints SET lease_until_ms = {}, {set} WHERE {}",
+            lease_until(db.backend(), lease),
             Self::is_mine()
         );
-        self.write(db, &sql, [error.into()]).await
+        self.write(db, &sql, more).await
     }
 
     /// Where the checkpoint stands; `None` when the seat is another's.
@@ -187,6 +212,16 @@ pub(crate) async fn create_missing(
     let values = [projector.into(), i64::from(shards).into()];
     let tx = db.begin_background().await?;
     tx.execute_raw(backend.statement(sql, values)).await?;
+    tx.commit().await
+}
+
+/// Forgets what was started by hand: a process that does not run projectors by itself begins without
+/// them.
+pub(crate) async fn forget_starts(db: &Database) -> Result<(), DbErr> {
+    let sql = "UPDATE projector_checkpoints SET wanted_state = 'running' \
+               WHERE wanted_state = 'started'";
+    let tx = db.begin_background().await?;
+    tx.execute_raw(db.backend().statement(sql, [])).await?;
     tx.commit().await
 }
 

@@ -31,5 +31,5 @@ pub use read_model::ReadModel;
 pub use reconcile::{Broken, Findings, Mode, Span, Spot, Stretch};
 pub use recovery::{RecoverySettings, SqlRecovery};
 pub use status::SqlProjectors;
-pub use supervisor::{Switches, WorkerTasks, Workers, projectors};
+pub use supervisor::{WorkerTasks, Workers, projectors};
 pub use worker::WorkerSettings;

@@ -7,21 +7,17 @@ use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Database, Row, RowError, read_error};
 use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, ReadError, SteerError, Timestamp};
 
-use crate::supervisor::Switches;
-
 /// [`Projectors`] by the checkpoints, which every process shares.
 #[derive(Debug)]
 pub struct SqlProjectors {
     db: Arc<Database>,
-    /// What this process runs, if it runs any.
-    switches: Option<Switches>,
 }
 
 impl SqlProjectors {
-    /// On `db`. With `switches`, starting a projector lets this process run it.
+    /// On `db`.
     #[must_use]
-    pub fn new(db: Arc<Database>, switches: Option<Switches>) -> Self {
-        Self { db, switches }
+    pub fn new(db: Arc<Database>) -> Self {
+        Self { db }
     }
 
     async fn want(&self, projector: &str, state: &str) -> Result<(), SteerError> {
@@ -64,11 +60,7 @@ impl Projectors for SqlProjectors {
     }
 
     async fn start(&self, projector: &str) -> Result<(), SteerError> {
-        self.want(projector, "running").await?;
-        if let Some(switches) = &self.switches {
-            switches.turn_on(projector);
-        }
-        Ok(())
+        self.want(projector, "started").await
     }
 
     async fn stop(&self, projector: &str) -> Result<(), SteerError> {

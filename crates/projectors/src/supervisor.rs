@@ -1,6 +1,5 @@
 //! The workers of one process: one for each projector in each shard.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +7,16 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use wallex_database::{Backend, Database};
+use wallex_ports::BoxError;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Wanted};
 use crate::projector::Projector;
 use crate::worker::{Signals, Worker, WorkerSettings};
 
 /// How often a database that is not migrated is looked at again.
 const READY_POLL: Duration = Duration::from_millis(500);
+/// How soon a worker that panicked begins again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Events in one transaction. On SQLite it holds the one writer, and a command may be waiting.
 const POSTGRES_BATCH_EVENTS_MAX: u32 = 2_000;
 const SQLITE_BATCH_EVENTS_MAX: u32 = 256;
@@ -25,33 +27,6 @@ pub fn projectors() -> Arc<[Arc<dyn Projector>]> {
     Arc::new([Arc::new(crate::Ledger), Arc::new(crate::ReadModel)])
 }
 
-/// Whether this process runs a projector: what `PROJECTORS_AUTO_START` says, until it is started by
-/// hand.
-#[derive(Debug, Clone)]
-pub struct Switches(Arc<BTreeMap<&'static str, watch::Sender<bool>>>);
-
-impl Switches {
-    /// All on or all off.
-    #[must_use]
-    pub fn new(projectors: &[Arc<dyn Projector>], on: bool) -> Self {
-        let switch = |projector: &Arc<dyn Projector>| (projector.name(), watch::Sender::new(on));
-        Self(Arc::new(projectors.iter().map(switch).collect()))
-    }
-
-    /// Lets this process run the projector, and wakes its workers.
-    pub(crate) fn turn_on(&self, projector: &str) {
-        if let Some(switch) = self.0.get(projector) {
-            switch.send_replace(true);
-        }
-    }
-
-    fn of(&self, projector: &'static str) -> watch::Receiver<bool> {
-        self.0
-            .get(projector)
-            .map_or_else(|| watch::Sender::new(true).subscribe(), |s| s.subscribe())
-    }
-}
-
 /// What the workers of a process need.
 pub struct Workers {
     /// The database.
@@ -60,8 +35,8 @@ pub struct Workers {
     pub projectors: Arc<[Arc<dyn Projector>]>,
     /// How they behave.
     pub settings: WorkerSettings,
-    /// Which of them run.
-    pub switches: Switches,
+    /// Whether they run by themselves; else those that are started by hand from now on do.
+    pub auto_start: bool,
     /// Changes with every commit of this process.
     pub committed: watch::Receiver<u64>,
     /// Changed with every batch that was applied.
@@ -70,7 +45,7 @@ pub struct Workers {
     pub owner: String,
 }
 
-/// The running workers, to stop them by.
+/// The running workers, to stop them by. They stop, too, when this is dropped.
 #[must_use = "the workers stop when this is dropped"]
 pub struct WorkerTasks {
     stop: watch::Sender<bool>,
@@ -86,7 +61,7 @@ impl Workers {
 
     async fn run(self, mut stop: watch::Receiver<bool>) {
         let shards = loop {
-            match self.create_missing().await {
+            match self.prepare().await {
                 Ok(shards) => break shards,
                 Err(error) => tracing::debug!(%error, "the projectors wait for the database"),
             }
@@ -96,52 +71,78 @@ impl Workers {
             }
         };
         let owner: Arc<str> = self.owner.as_str().into();
-        let batch_events_max = self.settings.batch_events_max.unwrap_or(match self.db.backend() {
-            Backend::Postgres => POSTGRES_BATCH_EVENTS_MAX,
-            Backend::Sqlite => SQLITE_BATCH_EVENTS_MAX,
-        });
         let mut workers = JoinSet::new();
         for projector in self.projectors.iter() {
             for shard in 0..shards {
-                let worker = Worker {
-                    db: Arc::clone(&self.db),
-                    projector: Arc::clone(projector),
-                    shard,
-                    owner: Arc::clone(&owner),
-                    batch_events_max,
-                    settings: self.settings.clone(),
-                    signals: Signals {
-                        stop: stop.clone(),
-                        enabled: self.switches.of(projector.name()),
-                        committed: self.committed.clone(),
-                    },
-                    applied: self.applied.clone(),
-                };
-                workers.spawn(worker.run());
+                let worker = self.worker(projector, shard, &owner, &stop);
+                workers.spawn(forever(worker, stop.clone()));
             }
         }
-        while let Some(ended) = workers.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a projector's worker did not end well");
-            }
+        while workers.join_next().await.is_some() {}
+    }
+
+    fn worker(
+        &self,
+        projector: &Arc<dyn Projector>,
+        shard: u16,
+        owner: &Arc<str>,
+        stop: &watch::Receiver<bool>,
+    ) -> Worker {
+        Worker {
+            db: Arc::clone(&self.db),
+            projector: Arc::clone(projector),
+            shard,
+            owner: Arc::clone(owner),
+            batch_events_max: self.settings.batch_events_max.unwrap_or(match self.db.backend() {
+                Backend::Postgres => POSTGRES_BATCH_EVENTS_MAX,
+                Backend::Sqlite => SQLITE_BATCH_EVENTS_MAX,
+            }),
+            wanted: if self.auto_start { Wanted::AtAll } else { Wanted::ByHand },
+            settings: self.settings.clone(),
+            signals: Signals { stop: stop.clone(), committed: self.committed.clone() },
+            applied: self.applied.clone(),
         }
     }
 
-    async fn create_missing(&self) -> Result<u16, wallex_ports::BoxError> {
+    async fn prepare(&self) -> Result<u16, BoxError> {
         let shards = self.db.shards()?.count();
         for projector in self.projectors.iter() {
             checkpoint::create_missing(&self.db, projector.name(), shards).await?;
+        }
+        if !self.auto_start {
+            checkpoint::forget_starts(&self.db).await?;
         }
         Ok(shards)
     }
 }
 
+/// Runs a worker until the process stops. A defect that panics must not end a projection for good.
+async fn forever(worker: Worker, stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = tokio::spawn(worker.clone().run()).await {
+            tracing::error!(%error, "a projector's worker did not end well; it begins again");
+            sleep(AGAIN).await;
+        }
+    }
+}
+
 impl WorkerTasks {
-    /// Stops every worker at a batch boundary; their leases are given back.
-    pub async fn shutdown(self) {
+    /// Asks every worker to stop at a batch boundary.
+    pub fn stop(&self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
+    }
+
+    /// Stops every worker at a batch boundary; their leases are given back.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        if let Err(error) = (&mut self.task).await {
             tracing::error!(%error, "the projectors did not end well");
         }
+    }
+}
+
+impl Drop for WorkerTasks {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

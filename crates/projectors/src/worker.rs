@@ -10,6 +10,8 @@
 //! | what stands | 1 | the wallets of the batch |
 //! | effect | 1 bulk statement | n |
 //!
+//! A worker without a seat looks once a second whether there is one, whatever is committed.
+//!
 //! A storage error is tried again with exponential backoff and jitter, for ever: it parks nothing.
 
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use wallex_database::Database;
 use wallex_ports::BoxError;
 
 use crate::apply::{Applied, Step};
-use crate::checkpoint::{self, Seat};
+use crate::checkpoint::{self, Seat, Wanted};
 use crate::event::Event;
 use crate::metric_names;
 use crate::projector::{Projector, sentence};
@@ -33,6 +35,8 @@ const LEASE: Duration = Duration::from_secs(5);
 const RENEW: Duration = Duration::from_millis(1_500);
 /// How often a worker without a seat looks whether there is one.
 const SEAT_POLL: Duration = Duration::from_secs(1);
+/// After so many failures in a row a holder gives its seat back for a while.
+const FAILURES_MAX: u32 = 8;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Under load, what is committed meanwhile gathers this long for the next batch: a batch has a price
@@ -69,13 +73,12 @@ impl Default for WorkerSettings {
 pub(crate) struct Signals {
     /// True once the process stops.
     pub(crate) stop: watch::Receiver<bool>,
-    /// Whether this process runs the projector.
-    pub(crate) enabled: watch::Receiver<bool>,
     /// Changes with every commit of this process.
     pub(crate) committed: watch::Receiver<u64>,
 }
 
 /// One projector in one shard.
+#[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) db: Arc<Database>,
     pub(crate) projector: Arc<dyn Projector>,
@@ -83,6 +86,8 @@ pub(crate) struct Worker {
     /// What the lease names as its holder.
     pub(crate) owner: Arc<str>,
     pub(crate) batch_events_max: u32,
+    /// When it runs.
+    pub(crate) wanted: Wanted,
     pub(crate) settings: WorkerSettings,
     pub(crate) signals: Signals,
     /// Changes with every batch that is applied.
@@ -91,14 +96,18 @@ pub(crate) struct Worker {
 
 /// Why a worker leaves its seat.
 enum Left {
+    /// The process stops.
     Stopping,
+    /// It is another's, or the projector was stopped.
     Lost,
+    /// Whatever is wrong may be wrong with this process alone: others may have a try.
+    Failing,
 }
 
 /// What one look came to.
 enum Turn {
-    /// There was nothing to apply.
-    Idle,
+    /// There was nothing to apply behind this position.
+    Idle(u64),
     /// A batch was applied.
     Applied {
         /// The position of its last event.
@@ -119,70 +128,70 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         let mut failures = 0;
         while !*self.signals.stop.borrow() {
-            if !*self.signals.enabled.borrow_and_update() {
-                self.rest(SEAT_POLL).await;
-                continue;
-            }
-            let (db, name) = (&self.db, self.name());
-            match checkpoint::take(db, name, self.shard, &self.owner, LEASE).await {
+            let (db, name, wanted) = (&self.db, self.name(), self.wanted);
+            match checkpoint::take(db, name, self.shard, &self.owner, LEASE, wanted).await {
                 Ok(Some((seat, position))) => {
-                    failures = 0;
                     tracing::info!(projector = name, shard = self.shard, position, "lease taken");
-                    let left = self.hold(&seat, position).await;
+                    let left = self.hold(&seat, position, &mut failures).await;
                     if let Err(error) = seat.leave(&self.db).await {
                         let error = sentence(&error);
                         tracing::warn!(projector = name, error, "the lease runs out by itself");
                     }
-                    if matches!(left, Left::Lost) {
-                        tracing::info!(projector = name, shard = self.shard, "lease lost");
+                    match left {
+                        Left::Stopping => return,
+                        Left::Lost => {
+                            tracing::info!(projector = name, shard = self.shard, "lease lost");
+                        }
+                        Left::Failing => self.pause(SEAT_POLL * 2).await,
                     }
                 }
-                Ok(None) => self.rest(SEAT_POLL).await,
+                Ok(None) => self.pause(SEAT_POLL).await,
                 Err(error) => {
                     failures += 1;
                     let error = sentence(&error);
                     tracing::warn!(projector = name, error, "the lease can't be taken");
-                    self.rest(backoff(failures)).await;
+                    self.pause(backoff(failures)).await;
                 }
             }
         }
     }
 
-    /// Applies what comes, for as long as the seat is this worker's.
-    async fn hold(&mut self, seat: &Seat, mut position: u64) -> Left {
+    /// Applies what comes, for as long as the seat is this worker's. Counts `failures` in a row.
+    async fn hold(&mut self, seat: &Seat, mut position: u64, failures: &mut u32) -> Left {
         let mut rate = Rate::new();
         let mut kept = Instant::now();
-        let mut failures = 0;
         let mut poll = self.settings.poll_min;
-        loop {
-            if *self.signals.stop.borrow() || !*self.signals.enabled.borrow() {
-                return Left::Stopping;
-            }
+        let mut failed_here = 0;
+        while !*self.signals.stop.borrow() {
             // Before looking: a commit from now on wakes the wait below.
             self.signals.committed.mark_unchanged();
             let began = Instant::now();
-            match self.turn(seat, position, failures > 0, &mut kept, &mut rate).await {
+            match self.turn(seat, position, failed_here > 0, &mut kept, &mut rate).await {
                 Ok(Turn::Lost) => return Left::Lost,
-                Ok(Turn::Idle) => {
-                    failures = 0;
+                Ok(Turn::Idle(at)) => {
+                    (position, *failures, failed_here) = (at, 0, 0);
                     self.rest(poll.min(RENEW)).await;
                     poll = (poll * 2).min(self.settings.poll_max);
                 }
                 Ok(Turn::Applied { to, full }) => {
-                    (position, failures) = (to, 0);
+                    (position, *failures, failed_here) = (to, 0, 0);
                     poll = self.settings.poll_min;
                     if !full {
                         sleep_until(began + GATHER).await;
                     }
                 }
                 Err(error) => {
-                    failures += 1;
-                    if !self.failed(seat, failures, &sentence(&*error)).await {
+                    (*failures, failed_here) = (failures.saturating_add(1), failed_here + 1);
+                    if !self.failed(seat, *failures, &sentence(&*error)).await {
                         return Left::Lost;
+                    }
+                    if failed_here >= FAILURES_MAX {
+                        return Left::Failing;
                     }
                 }
             }
         }
+        Left::Stopping
     }
 
     /// Looks for events behind `position`, and applies them.
@@ -203,12 +212,12 @@ impl Worker {
         }
         let events = self.read(position).await?;
         if events.is_empty() && kept.elapsed() < RENEW {
-            return Ok(Turn::Idle);
+            return Ok(Turn::Idle(position));
         }
         *kept = Instant::now();
         if events.is_empty() {
             let mine = seat.renew(&self.db, LEASE).await?;
-            return Ok(if mine { Turn::Idle } else { Turn::Lost });
+            return Ok(if mine { Turn::Idle(position) } else { Turn::Lost });
         }
         self.apply(seat, position, &events, rate).await
     }
@@ -267,30 +276,37 @@ impl Worker {
 
     /// Notes a failure and waits; whether the seat is still this worker's.
     async fn failed(&mut self, seat: &Seat, failures: u32, error: &str) -> bool {
-        let delay = backoff(failures);
         metric_names::failed(self.name());
         tracing::warn!(projector = self.name(), shard = self.shard, error, "a batch failed");
-        // Should this fail, too, the lease runs out, and whoever can takes it.
-        let noted = seat.fail(&self.db, error, LEASE + delay).await;
-        self.rest_from_failure(delay).await;
-        noted.unwrap_or(true)
+        // Where this fails, too, the lease runs out, and whoever can takes it.
+        let mut mine = seat.fail(&self.db, error, LEASE).await.unwrap_or(true);
+        let until = Instant::now() + backoff(failures);
+        while mine && !*self.signals.stop.borrow() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.pause(left.min(RENEW)).await;
+            mine = seat.wait(&self.db, LEASE).await.unwrap_or(true);
+        }
+        mine
     }
 
-    /// Waits for a commit, or a signal, at most this long.
+    /// Waits for a commit, or for the process to stop, at most this long.
     async fn rest(&mut self, at_most: Duration) {
-        let Signals { stop, enabled, committed } = &mut self.signals;
+        let Signals { stop, committed } = &mut self.signals;
         tokio::select! {
             () = sleep(at_most) => {}
             Ok(()) = stop.changed() => {}
-            Ok(()) = enabled.changed() => {}
             Ok(()) = committed.changed() => {}
         }
     }
 
-    /// Waits this long, or until the process stops: commits go on, and must not drive the retries.
-    async fn rest_from_failure(&mut self, delay: Duration) {
+    /// Waits this long, or until the process stops: commits go on, and must not drive what has
+    /// nothing to do with them.
+    async fn pause(&mut self, time: Duration) {
         tokio::select! {
-            () = sleep(delay) => {}
+            () = sleep(time) => {}
             Ok(()) = self.signals.stop.changed() => {}
         }
     }

@@ -6,8 +6,8 @@ use tokio::sync::watch;
 use wallex_database::Database;
 use wallex_ports::{DeadLetters, IdGenerator, Projectors, ReadModels};
 use wallex_projectors::{
-    RecoverySettings, SqlDeadLetters, SqlProjectors, SqlReadModels, SqlRecovery, Switches,
-    WorkerTasks, Workers, projectors,
+    RecoverySettings, SqlDeadLetters, SqlProjectors, SqlReadModels, SqlRecovery, WorkerTasks,
+    Workers, projectors,
 };
 
 use crate::adapters::UuidV7Ids;
@@ -20,6 +20,8 @@ pub(crate) struct Projections {
     pub(crate) projectors: Arc<dyn Projectors>,
     pub(crate) dead_letters: Arc<dyn DeadLetters>,
     pub(crate) recovery: Arc<SqlRecovery>,
+    /// What leases name this process.
+    pub(crate) owner: String,
 }
 
 impl Projections {
@@ -32,7 +34,6 @@ impl Projections {
         committed: watch::Receiver<u64>,
     ) -> Self {
         let (owner, all) = (owner(), projectors());
-        let switches = Switches::new(&all, auto_start);
         let applied = watch::Sender::new(0);
         let read_models = SqlReadModels::new(Arc::clone(db), applied.subscribe());
         let dead_letters: Arc<dyn DeadLetters> =
@@ -48,30 +49,31 @@ impl Projections {
             db: Arc::clone(db),
             projectors: all,
             settings: config.workers.clone(),
-            switches: switches.clone(),
+            auto_start,
             committed,
             applied,
-            owner,
+            owner: owner.clone(),
         };
         Self {
             workers: workers.spawn(),
             read_models: Arc::new(read_models),
-            projectors: Arc::new(SqlProjectors::new(Arc::clone(db), Some(switches))),
+            projectors: Arc::new(SqlProjectors::new(Arc::clone(db))),
             dead_letters,
             recovery: Arc::new(recovery),
+            owner,
         }
     }
 
     /// Stops the workers at a batch boundary, and what recovery is doing at a page boundary.
     pub(crate) async fn shutdown(self) {
-        self.recovery.shutdown().await;
-        self.workers.shutdown().await;
+        self.workers.stop();
+        tokio::join!(self.recovery.shutdown(), self.workers.shutdown());
     }
 }
 
 /// What leases name this process: where it runs, which it is there, and which of those that had this
 /// number.
-pub(crate) fn owner() -> String {
+fn owner() -> String {
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
     let tag = UuidV7Ids.next().simple().to_string();

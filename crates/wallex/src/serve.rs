@@ -43,7 +43,7 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
     let (_commits, committed) = watch::channel(0);
     let projections = Projections::start(&config, &db, true, committed);
     let readiness = Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
-    let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, stop.clone());
+    let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, true, stop.clone());
     let upkeep = tokio::spawn(upkeep.run());
     tracing::info!(database = db.describe(), "projecting");
     stop.asked().await;
@@ -170,7 +170,7 @@ impl Running {
         };
         let server = server(listener, state, &server_settings(config))
             .context("the HTTP server can't be started")?;
-        let upkeep = Upkeep::new(config, &db, readiness, metrics, &projections, stop);
+        let upkeep = Upkeep::new(config, &db, readiness, metrics, &projections, auto_start, stop);
         let upkeep = tokio::spawn(upkeep.run());
         Ok(Self { listen, db, lane, projections, lifecycle, server, upkeep })
     }

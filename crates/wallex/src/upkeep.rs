@@ -9,7 +9,8 @@ use metrics::counter;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::Database;
 use wallex_ports::{
-    OperationKind, ProjectorState, Projectors, Readiness, Recovery as _, Scope, StartError,
+    OperationKind, ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _, Scope,
+    StartError,
 };
 use wallex_projectors::SqlRecovery;
 
@@ -28,6 +29,7 @@ const SWEEP_CHUNK_ROWS_MAX: u32 = 500;
 const SWEEP_CHUNKS_MAX: u32 = 2_000;
 
 /// Everything that upkeep works on.
+#[derive(Clone)]
 pub(crate) struct Upkeep {
     db: Arc<Database>,
     readiness: Arc<dyn Readiness>,
@@ -36,6 +38,8 @@ pub(crate) struct Upkeep {
     recovery: Arc<SqlRecovery>,
     recovery_interval: Duration,
     outbox_retention: Duration,
+    auto_start: bool,
+    owner: String,
     stop: Stop,
 }
 
@@ -46,6 +50,7 @@ impl Upkeep {
         readiness: Arc<dyn Readiness>,
         metrics: &Metrics,
         projections: &Projections,
+        auto_start: bool,
         stop: Stop,
     ) -> Self {
         Self {
@@ -56,12 +61,22 @@ impl Upkeep {
             recovery: Arc::clone(&projections.recovery),
             recovery_interval: config.recovery_interval,
             outbox_retention: config.outbox_retention,
+            auto_start,
+            owner: projections.owner.clone(),
             stop,
         }
     }
 
+    /// Works until the process is asked to stop. A defect that panics must not end it for good.
+    pub(crate) async fn run(self) {
+        while let Err(error) = tokio::spawn(self.clone().work()).await {
+            tracing::error!(%error, "upkeep did not end well; it begins again");
+            tokio::time::sleep(READY_INTERVAL).await;
+        }
+    }
+
     /// Works until the process is asked to stop; a statement under way is finished.
-    pub(crate) async fn run(mut self) {
+    async fn work(mut self) {
         let mut ready = every(READY_INTERVAL);
         let mut sweep = every(SWEEP_INTERVAL);
         let mut metrics = every(METRICS_INTERVAL);
@@ -93,21 +108,34 @@ impl Upkeep {
         }
     }
 
-    /// Tries again what is stale, and says what nobody does by itself.
+    /// Tries again what is stale, and says what nobody does by itself. Only where projectors run:
+    /// else nothing is to be projected here.
     async fn recover(&self) {
+        let all = match self.projectors.status().await {
+            Ok(all) => all,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                return tracing::warn!(error, "the projectors could not be asked for");
+            }
+        };
+        let mine = |status: &ProjectorStatus| status.holder.as_ref() == Some(&self.owner);
+        if !self.auto_start && !all.iter().any(mine) {
+            return;
+        }
         if let Err(error) = self.recovery.resume_interrupted().await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "interrupted operations could not be looked for");
         }
-        match self.recovery.begin(OperationKind::Retry, Scope::All).await {
-            // Another process is at it.
-            Ok(_) | Err(StartError::Running(_)) => {}
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "dead letters could not be tried again");
+        if all.iter().any(|status| status.parked_wallets > 0) {
+            match self.recovery.begin(OperationKind::Retry, Scope::All).await {
+                // Another process is at it.
+                Ok(_) | Err(StartError::Running(_)) => {}
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "dead letters could not be tried again");
+                }
             }
         }
-        let Ok(all) = self.projectors.status().await else { return };
         for stale in all.iter().filter(|status| status.lag_events() > 0) {
             let still = u128::from(stale.lag_age_ms) > self.recovery_interval.as_millis();
             if still && stale.state != ProjectorState::Stopped {

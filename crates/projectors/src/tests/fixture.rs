@@ -20,8 +20,7 @@ use wallex_testkit::{TempDatabase, eventually};
 use wallex_unit_of_work::SqlCommitter;
 
 use crate::{
-    Projector, SqlDeadLetters, SqlProjectors, Switches, WorkerSettings, WorkerTasks, Workers,
-    projectors,
+    Projector, SqlDeadLetters, SqlProjectors, WorkerSettings, WorkerTasks, Workers, projectors,
 };
 
 pub(super) fn key(wallet_id: &str) -> WalletKey {
@@ -121,7 +120,7 @@ impl World {
 
     /// A process's workers for all projectors, on connections of their own.
     pub(super) async fn workers(&self, name: &str) -> WorkerTasks {
-        self.workers_of(name, projectors(), true).await.0
+        self.workers_of(name, projectors(), true).await
     }
 
     pub(super) async fn workers_of(
@@ -129,25 +128,23 @@ impl World {
         name: &str,
         projectors: Arc<[Arc<dyn Projector>]>,
         auto_start: bool,
-    ) -> (WorkerTasks, Switches) {
+    ) -> WorkerTasks {
         let db = Arc::new(open(&self.database).await);
         wallex_migrations::up(&db, None).await.expect("migrated");
-        let switches = Switches::new(&projectors, auto_start);
-        let tasks = Workers {
+        Workers {
             db,
             projectors,
             settings: WorkerSettings { batch_events_max: Some(7), ..Default::default() },
-            switches: switches.clone(),
+            auto_start,
             committed: self.committed.subscribe(),
             applied: watch::Sender::new(0),
             owner: name.to_owned(),
         }
-        .spawn();
-        (tasks, switches)
+        .spawn()
     }
 
     pub(super) fn steering(&self) -> SqlProjectors {
-        SqlProjectors::new(Arc::clone(&self.db), None)
+        SqlProjectors::new(Arc::clone(&self.db))
     }
 
     pub(super) fn letters(&self) -> SqlDeadLetters {

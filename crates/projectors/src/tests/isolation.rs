@@ -78,7 +78,7 @@ async fn a_projector_that_panics_is_tried_again(database: TempDatabase) {
     world.open("w", 100).await;
     let clumsy = Arc::new(Clumsy { stumbles: 2.into(), seen: 0.into() });
     let projectors: Arc<[Arc<dyn Projector>]> = Arc::new([clumsy.clone(), Arc::new(ReadModel)]);
-    let (workers, _) = world.workers_of("a", projectors, true).await;
+    let workers = world.workers_of("a", projectors, true).await;
     world.caught_up("read_model").await;
     world.caught_up("clumsy").await;
     assert_eq!(clumsy.seen.load(Ordering::SeqCst), 1);
@@ -97,7 +97,7 @@ async fn a_new_projector_begins_at_the_first_event(database: TempDatabase) {
     assert_eq!(wallex_outbox::clean(&world.db, 0, 0, 1_000).await.expect("cleaned"), 20);
     let clumsy = Arc::new(Clumsy { stumbles: 0.into(), seen: 0.into() });
     let projectors: Arc<[Arc<dyn Projector>]> = Arc::new([clumsy.clone()]);
-    let (workers, _) = world.workers_of("b", projectors, true).await;
+    let workers = world.workers_of("b", projectors, true).await;
     world.caught_up("clumsy").await;
     assert_eq!(clumsy.seen.load(Ordering::SeqCst), 20);
     workers.shutdown().await;

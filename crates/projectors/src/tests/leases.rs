@@ -8,7 +8,7 @@ use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::World;
 use crate::apply::{Applied, Step};
-use crate::checkpoint::{self, Seat};
+use crate::checkpoint::{self, Seat, Wanted};
 use crate::event::Event;
 use crate::{Ledger, Projector};
 
@@ -47,7 +47,9 @@ async fn several_processes_project_every_event_once(database: TempDatabase) {
 }
 
 async fn seat(world: &World, owner: &str) -> Option<(Seat, u64)> {
-    checkpoint::take(&world.db, "ledger", 0, owner, LEASE).await.expect("the database answers")
+    let wanted = Wanted::AtAll;
+    let taken = checkpoint::take(&world.db, "ledger", 0, owner, LEASE, wanted).await;
+    taken.expect("the database answers")
 }
 
 async fn events(world: &World, after: u64) -> Vec<Event> {

@@ -1,7 +1,7 @@
 //! What is committed is projected, once.
 
 use wallex_ports::{ProjectorState, Projectors as _, SteerError};
-use wallex_testkit::{TempDatabase, on_both_databases};
+use wallex_testkit::{TempDatabase, eventually, on_both_databases};
 
 use super::fixture::World;
 use crate::projectors;
@@ -95,11 +95,15 @@ async fn stopped_projector_stays_stopped_until_it_is_started(database: TempDatab
 
 async fn projectors_that_do_not_start_by_themselves_start_by_hand(database: TempDatabase) {
     let mut world = World::on(database).await;
-    let (workers, switches) = world.workers_of("a", projectors(), false).await;
+    let steering = world.steering();
+    // What was started before this process began does not start with it.
+    steering.start("ledger").await.expect("started");
+    let workers = world.workers_of("a", projectors(), false).await;
+    let started = "SELECT count(*) FROM projector_checkpoints WHERE wanted_state = 'started'";
+    eventually("it is forgotten", async || (world.number(started).await == 0).then_some(())).await;
     some_history(&mut world).await;
     let ledger = world.status_when("ledger", |status| status.lag_events() == 40).await;
     assert_eq!(ledger.state, ProjectorState::Unheld);
-    let steering = crate::SqlProjectors::new(world.db.clone(), Some(switches));
     steering.start("ledger").await.expect("started");
     world.caught_up("ledger").await;
     world.status_when("read_model", |status| status.lag_events() == 40).await;

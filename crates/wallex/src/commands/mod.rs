@@ -98,7 +98,7 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
         RecoverySettings::default(),
     ));
     let ports = Ports {
-        projectors: Arc::new(SqlProjectors::new(Arc::clone(&db), None)),
+        projectors: Arc::new(SqlProjectors::new(Arc::clone(&db))),
         recovery: recovery.clone(),
         dead_letters,
     };

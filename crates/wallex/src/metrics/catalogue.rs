@@ -24,8 +24,11 @@ pub(super) const PROJECTOR_LAG: &str = "wallex_projector_lag_events";
 /// Parked wallets of each projector.
 pub(super) const DEAD_LETTERS: &str = "wallex_dead_letters";
 
-/// Every projector.
-pub(super) const PROJECTORS: [&str; 2] = ["read_model", "ledger"];
+/// The names of the projectors.
+pub(super) fn projectors() -> impl Iterator<Item = &'static str> {
+    let all = wallex_projectors::projectors();
+    (0..all.len()).map(move |i| all[i].name())
+}
 
 enum Kind {
     Counter,
@@ -120,7 +123,7 @@ pub(super) fn describe() {
     }
     // A histogram exists once it is named, a counter once it is counted.
     let _ = histogram!(CREATE_DURATION);
-    for projector in PROJECTORS {
+    for projector in projectors() {
         counter!(PROJECTOR_ERRORS, "projector" => projector).increment(0);
     }
     for result in ["hit", "miss"] {

@@ -91,7 +91,7 @@ impl Source {
         let db = Arc::clone(&self.db);
         let asking = async move {
             let lag = wallex_outbox::lag(&db).await?;
-            Ok::<_, ReadError>((lag, SqlProjectors::new(db, None).status().await?))
+            Ok::<_, ReadError>((lag, SqlProjectors::new(db).status().await?))
         };
         let answer = self.runtime.spawn(timeout(LAG_TIMEOUT, asking)).await;
         answer.ok()?.ok()?.ok()
@@ -100,7 +100,7 @@ impl Source {
 
 /// Shows a figure of each projector, over all shards; of those that are known while it is unknown.
 fn by_projector(name: &'static str, all: &[ProjectorStatus], of: fn(&ProjectorStatus) -> u64) {
-    for projector in catalogue::PROJECTORS {
+    for projector in catalogue::projectors() {
         let mine = all.iter().filter(|status| status.projector == projector);
         let sum = mine.map(of).sum::<u64>() as f64;
         gauge!(name, "projector" => projector).set(if all.is_empty() { f64::NAN } else { sum });
