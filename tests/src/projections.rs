@@ -147,13 +147,6 @@ async fn projectors_are_started_by_hand_where_they_do_not_start_by_themselves(
         assert!(start.wait().await.success(), "{}", start.logs());
     }
     Inspector::open(&database).await.projected().await;
-    drop(server);
-    let off = ServerBuilder::on(&database).env("PROJECTORS_AUTO_START", "false");
-    let server = off.env("WALLEX_PROJECTION_WAIT_MS", "1").start().await;
-    create(server.client(), "later", 100).await;
-    // A start by hand is for the processes that run: it does not outlive them.
-    let read = server.client().get("/wallets/later?consistency=eventual").await;
-    read.is_problem(504, "projection-behind");
 }
 
 async fn a_worker_projects_without_an_api(database: TempDatabase) {
