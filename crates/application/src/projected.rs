@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::poll_immediate;
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use wallex_ports::{Projected, ReadError, ReadModels, ShardPosition, WalletKey, Wallets};
 
 use crate::get_wallet;
@@ -16,6 +16,10 @@ use crate::get_wallet;
 /// How long it takes at most to see what another process has applied: only what this one applies is
 /// heard of at once.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// The time between two questions of one that waits, at least: changes may come at any rate, and
+/// most are of other wallets.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// How far a projection had come when the waiting for it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub enum ProjectionError {
     Read(#[from] ReadError),
 }
 
-/// Asks until the answer is `enough`, whenever something was applied, for `at_most`; the last
+/// Asks until the answer is `enough`, soon after something was applied, for `at_most`; the last
 /// answer, and whether it is enough.
 pub(crate) async fn ask_until<T, F>(
     models: &dyn ReadModels,
@@ -71,6 +75,7 @@ where
         let mut changed = models.changed(left.min(LOOK_AGAIN_AFTER));
         // It listens from here on: what is applied while the question is under way is not missed.
         let heard = poll_immediate(&mut changed).await.is_some();
+        let asked_at = Instant::now();
         let answer = ask().await?;
         if enough(&answer) {
             return Ok((answer, true));
@@ -81,6 +86,7 @@ where
         if !heard {
             changed.await;
         }
+        sleep_until(deadline.min(asked_at + ASK_AGAIN_AFTER)).await;
     }
 }
 

@@ -96,6 +96,7 @@ pub struct Database {
     write: DatabaseConnection,
     read: DatabaseConnection,
     background: DatabaseConnection,
+    read_connections: u32,
     shards: OnceLock<Shards>,
 }
 
@@ -122,8 +123,15 @@ impl Database {
             }
         };
         let Pools { write, read, background } = pools;
-        let shards = OnceLock::new();
-        Ok(Self { url: options.url.clone(), backend, write, read, background, shards })
+        Ok(Self {
+            url: options.url.clone(),
+            backend,
+            write,
+            read,
+            background,
+            read_connections: options.read_connections,
+            shards: OnceLock::new(),
+        })
     }
 
     /// Which kind it is.
@@ -142,6 +150,12 @@ impl Database {
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// How many connections the pool for reading has at most.
+    #[must_use]
+    pub fn read_connections(&self) -> u32 {
+        self.read_connections
     }
 
     /// The pool for writing. On SQLite it has one connection: inside a transaction, use the

@@ -11,6 +11,10 @@
 //!
 //! Positions are read before rows: what is shown may be newer than the position that an answer
 //! names, and never older. A wallet that is parked holds the position of what it belongs to back.
+//!
+//! Commands look up wallets and keys through the same connections. However many ask here, and ask
+//! again while they wait, they use half of the connections at most: a statement takes its turn
+//! before it takes a connection.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +25,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use sea_orm::{ConnectionTrait, Value};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use wallex_database::{Backend, Database, Row, read_error};
 use wallex_domain::{OwnerId, TenantId, TransferId, WalletId};
 use wallex_ports::{
@@ -33,6 +38,8 @@ use crate::tables::{ledger, wallets};
 
 /// How many shards are asked at once. More would let one query take all the connections.
 const SHARDS_AT_ONCE: usize = 4;
+/// How long a statement waits for its turn.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(3);
 /// A transfer has two legs.
 const LEGS: i64 = 2;
 
@@ -45,13 +52,16 @@ const LEDGER: &str = "ledger";
 pub struct SqlReadModels {
     db: Arc<Database>,
     applied: watch::Receiver<u64>,
+    /// One for each connection that may be used at once.
+    turns: Semaphore,
 }
 
 impl SqlReadModels {
     /// On `db`; `applied` changes whenever a projector of this process has applied something.
     #[must_use]
     pub fn new(db: Arc<Database>, applied: watch::Receiver<u64>) -> Self {
-        Self { db, applied }
+        let turns = Semaphore::new((db.read_connections() as usize / 2).max(1));
+        Self { db, applied, turns }
     }
 
     fn shard_of(&self, key: &WalletKey) -> Result<u16, ReadError> {
@@ -64,6 +74,8 @@ impl SqlReadModels {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, ReadError> {
         let statement = self.db.backend().statement(sql, values);
+        let turn = timeout(TURN_WAIT_MAX, self.turns.acquire()).await;
+        let _turn = turn.map_err(|elapsed| ReadError::Unavailable(elapsed.into()))?;
         let rows = self.db.read().query_all_raw(statement).await.map_err(read_error)?;
         Ok(rows.into_iter().map(Row).collect())
     }

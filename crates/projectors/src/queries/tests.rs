@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, TransactionTrait as _, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 use wallex_database::{Backend, ConnectOptions, Database, DatabaseUrl};
@@ -30,6 +30,7 @@ on_both_databases!(
     heads_are_those_of_the_write_side,
     unmigrated_database_is_unavailable,
     change_ends_the_waiting,
+    readers_leave_connections_to_commands,
 );
 
 const SHARDS: u16 = 3;
@@ -412,4 +413,34 @@ async fn change_ends_the_waiting(database: TempDatabase) {
     // Without anyone who applies, the time alone ends it.
     drop(fixture.applied);
     models.changed(Duration::from_millis(1)).await;
+}
+
+async fn readers_leave_connections_to_commands(database: TempDatabase) {
+    let fixture = Fixture::new(&database).await;
+    if fixture.db.backend() == Backend::Sqlite {
+        // Nothing holds a reader up there, so that none can be seen to hold a connection.
+        return;
+    }
+    let held = fixture.db.begin().await.expect("begun");
+    held.execute_unprepared("LOCK TABLE shard_heads").await.expect("locked");
+    let models = Arc::new(fixture.models);
+    let readers: Vec<_> = (0..200)
+        .map(|_| {
+            let models = Arc::clone(&models);
+            tokio::spawn(async move { models.heads().await })
+        })
+        .collect();
+    wallex_testkit::eventually("every turn is taken", async || {
+        (models.turns.available_permits() == 0).then_some(())
+    })
+    .await;
+    // As many as commands are to find; one that the readers held would not come in time.
+    let mut connections = Vec::new();
+    for _ in 0..fixture.db.read_connections() / 2 {
+        connections.push(fixture.db.read().begin().await.expect("a free connection"));
+    }
+    held.rollback().await.expect("released");
+    for reader in readers {
+        reader.await.expect("not cancelled").expect("read");
+    }
 }
