@@ -31,8 +31,8 @@ pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use operations::{
     CurrencyTotals, DIFFERENCES_MAX, DeadLetter, DeadLetterError, DeadLetters, Difference,
     Operation, OperationKind, OperationState, OutboxShard, Place, Progress, ProjectorState,
-    ProjectorStatus, Projectors, Recovery, Replay, Report, Scope, StartError, Statistics,
-    SteerError, StoredEvent, TableTally,
+    ProjectorStatus, Projectors, REPAIRS_MAX, Recovery, Replay, Report, Scope, StartError,
+    Statistics, SteerError, StoredEvent, TableTally,
 };
 pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
 pub use read_models::{EntryType, LedgerEntry, LedgerFilter, Projected, ReadModels, ShardPosition};

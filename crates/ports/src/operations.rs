@@ -170,6 +170,9 @@ pub enum DeadLetterError {
     /// Without its creation a wallet has no owner and no currency: what came after can't be shown.
     #[error("the wallet's creation can't be left out: what follows rests on it")]
     Creation,
+    /// Another event is parked by now than the one that was meant.
+    #[error("version {} of the wallet is parked now, a {}", .0.version, .0.event_type)]
+    Moved(Box<DeadLetter>),
     /// The database.
     #[error(transparent)]
     Database(#[from] ReadError),
@@ -207,7 +210,8 @@ pub trait DeadLetters: Send + Sync {
     async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError>;
 
     /// Leaves the parked event out of this projection for ever, records why, and applies those
-    /// behind it.
+    /// behind it. `version` is the event that was seen: a replay may have come further meanwhile,
+    /// and what nobody has looked at must not be left out.
     ///
     /// # Errors
     /// [`DeadLetterError`].
@@ -215,6 +219,7 @@ pub trait DeadLetters: Send + Sync {
         &self,
         projector: &str,
         wallet: &WalletKey,
+        version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError>;
 }

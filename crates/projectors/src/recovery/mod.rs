@@ -7,7 +7,9 @@
 //! begins anew.
 
 mod operations;
+mod pace;
 mod pages;
+mod retry;
 mod route;
 mod run;
 mod statistics;
@@ -18,6 +20,7 @@ use async_trait::async_trait;
 use sea_orm::ConnectionTrait;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 use wallex_database::{Backend, Database, Row, read_error};
 use wallex_ports::{
@@ -34,6 +37,11 @@ use run::Run;
 const CLEANUP_ROWS_MAX: u32 = 1_000;
 /// Transactions of one cleanup in one shard, at most; what is left then waits for the next.
 const CLEANUP_CHUNKS_MAX: u32 = 10_000;
+
+/// Idempotency records that are deleted in one transaction, at most.
+const SWEEP_ROWS_MAX: u32 = 500;
+/// Transactions of one sweep, at most; what is left then waits for the next.
+const SWEEP_CHUNKS_MAX: u32 = 10_000;
 
 /// How operations work.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,6 +76,8 @@ struct Inner {
     /// Whether this process is about to end.
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Who counts holds it: counting keeps a connection for long.
+    counting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl SqlRecovery {
@@ -81,7 +91,8 @@ impl SqlRecovery {
         settings: RecoverySettings,
     ) -> Self {
         let (stop, tasks) = (watch::Sender::new(false), Mutex::default());
-        let inner = Inner { db, projectors, letters, ids, settings, stop, tasks };
+        let counting = Arc::default();
+        let inner = Inner { db, projectors, letters, ids, settings, stop, tasks, counting };
         Self { inner: Arc::new(inner) }
     }
 
@@ -98,6 +109,21 @@ impl SqlRecovery {
         match self.begin(oldest.kind, oldest.scope).await {
             Ok(operation) => Ok(Some(operation)),
             Err(StartError::Running(_) | StartError::NoSuch(_)) => Ok(None),
+            Err(StartError::Database(error)) => Err(error),
+        }
+    }
+
+    /// Begins a retry if a projector that was not stopped has parked something, and none is running.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn retry_parked(&self) -> Result<(), ReadError> {
+        self.inner.db.shards()?;
+        if !retry::is_due(&self.inner.db).await? {
+            return Ok(());
+        }
+        match self.begin(OperationKind::Retry, Scope::All).await {
+            Ok(_) | Err(StartError::Running(_) | StartError::NoSuch(_)) => Ok(()),
             Err(StartError::Database(error)) => Err(error),
         }
     }
@@ -133,6 +159,11 @@ impl Inner {
 
     fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// How many follow a wallet in a walk: each projector, and the write side.
+    fn followers(&self) -> usize {
+        self.projectors.len() + 1
     }
 
     async fn begin(
@@ -198,12 +229,28 @@ impl Inner {
         let mut deleted = 0;
         for shard in 0..self.db.shards()?.count() {
             for _ in 0..CLEANUP_CHUNKS_MAX {
+                let began = Instant::now();
                 let chunk =
                     wallex_outbox::clean(&self.db, shard, older_than_ms, CLEANUP_ROWS_MAX).await?;
                 deleted += chunk;
                 if chunk == 0 || self.is_stopping() {
                     break;
                 }
+                pace::give_way(&self.db, began.elapsed(), &self.stop).await;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn sweep_idempotency(&self) -> Result<u64, ReadError> {
+        self.db.shards()?;
+        let mut deleted = 0;
+        for _ in 0..SWEEP_CHUNKS_MAX {
+            let chunk = wallex_idempotency::sweep(&self.db, SWEEP_ROWS_MAX).await?;
+            deleted += chunk;
+            // A chunk that is not full may have left rows that claims held.
+            if chunk < u64::from(SWEEP_ROWS_MAX) || self.is_stopping() {
+                break;
             }
         }
         Ok(deleted)
@@ -239,8 +286,20 @@ impl Recovery for SqlRecovery {
         to_the_end(async move { inner.clean_outbox(older_than_ms).await }).await
     }
 
+    async fn sweep_idempotency(&self) -> Result<u64, ReadError> {
+        let inner = Arc::clone(&self.inner);
+        to_the_end(async move { inner.sweep_idempotency().await }).await
+    }
+
     async fn statistics(&self) -> Result<Statistics, ReadError> {
-        statistics::statistics(&self.inner.db).await
+        let turn = Arc::clone(&self.inner.counting).lock_owned().await;
+        let db = Arc::clone(&self.inner.db);
+        to_the_end(async move {
+            let counted = statistics::statistics(&db).await;
+            drop(turn);
+            counted
+        })
+        .await
     }
 }
 

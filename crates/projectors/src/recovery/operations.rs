@@ -14,7 +14,7 @@ use crate::checkpoint::unreadable;
 
 /// How long an operation's process may say nothing before the operation counts as interrupted.
 const LEASE_MS: u64 = 10_000;
-/// How many operations are kept.
+/// How many operations of each kind are kept.
 const KEPT: u32 = 100;
 
 /// What became of the wish to begin.
@@ -184,6 +184,7 @@ pub(super) async fn begin(
         tx.rollback().await?;
         return Ok(Begun::Running(operation));
     }
+    interrupt_lapsed(&tx, kind).await?;
     let same =
         |stored: &&Stored| kind == OperationKind::Rebuild && stored.operation.scope == *scope;
     let id = match unfinished.iter().find(same) {
@@ -193,7 +194,7 @@ pub(super) async fn begin(
         }
         None => {
             insert(&tx, kind, scope, id, owner).await?;
-            forget_the_oldest(&tx).await?;
+            forget_the_oldest(&tx, kind).await?;
             id
         }
     };
@@ -253,13 +254,25 @@ async fn insert(
     tx.execute_raw(backend.statement(sql, values)).await.map(|_| ())
 }
 
-async fn forget_the_oldest(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+/// What was left by a process that is gone counts as interrupted from now on, even to a process that
+/// was only frozen: two of a kind never work at the same time.
+async fn interrupt_lapsed(tx: &DatabaseTransaction, kind: OperationKind) -> Result<(), DbErr> {
+    let backend = Backend::of(tx);
     let sql = format!(
-        "DELETE FROM operations WHERE state <> 'running' AND started_at_ms < \
-         (SELECT min(n.started_at_ms) FROM (SELECT started_at_ms FROM operations \
-         ORDER BY started_at_ms DESC LIMIT {KEPT}) n)"
+        "UPDATE operations SET state = 'interrupted' \
+         WHERE kind = $1 AND state = 'running' AND lease_until_ms <= {}",
+        backend.now_ms()
     );
-    tx.execute_raw(Backend::of(tx).statement(sql, [])).await.map(|_| ())
+    tx.execute_raw(backend.statement(sql, [kind.as_str().into()])).await.map(|_| ())
+}
+
+async fn forget_the_oldest(tx: &DatabaseTransaction, kind: OperationKind) -> Result<(), DbErr> {
+    let sql = format!(
+        "DELETE FROM operations WHERE kind = $1 AND state <> 'running' AND started_at_ms < \
+         (SELECT min(n.started_at_ms) FROM (SELECT started_at_ms FROM operations \
+         WHERE kind = $1 ORDER BY started_at_ms DESC LIMIT {KEPT}) n)"
+    );
+    tx.execute_raw(Backend::of(tx).statement(sql, [kind.as_str().into()])).await.map(|_| ())
 }
 
 impl Mine {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use wallex_ports::{Operation, OperationKind, ReadError, ShardPosition, WalletKey};
 
-use super::number;
 use super::route::{Station, WINDOW_POSITIONS, wallets_of_window};
 use super::run::{Run, Trouble};
+use super::{number, pace};
 use crate::reconcile::{Mode, Spot};
 use crate::walk::{Point, Read, Walk};
 
@@ -112,15 +113,16 @@ impl Run {
         Ok(())
     }
 
-    /// Repairs a page, and records it in the same transaction.
+    /// Repairs a page, and records it in the same transaction. Then others get their turn.
     async fn repair(
         &mut self,
         walk: &Walk<'_>,
         at: &Point,
         station: impl Fn(Option<Point>) -> Station,
     ) -> Result<Option<Point>, Trouble> {
-        let read = walk.read(self.inner.db.begin_background().await?, at).await?;
-        let (tx, step) = walk.judge(read).await?;
+        let tx = self.inner.db.begin_background().await?;
+        let began = Instant::now();
+        let (tx, step) = walk.judge(walk.read(tx, at).await?).await?;
         let next = step.next.clone();
         let station = station(next.clone());
         let before = (self.operation.progress, self.operation.report.clone());
@@ -137,6 +139,7 @@ impl Run {
             return Err(error.into());
         }
         self.station = station;
+        pace::give_way(&self.inner.db, began.elapsed(), &self.inner.stop).await;
         Ok(next)
     }
 

@@ -11,27 +11,26 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use wallex_database::{Database, read_error};
 use wallex_ports::{
-    DeadLetterError, Operation, OperationKind, OperationState, ReadError, Replay, Scope, WalletKey,
+    DIFFERENCES_MAX, Operation, OperationKind, OperationState, REPAIRS_MAX, ReadError, Scope,
+    WalletKey,
 };
 
 use super::operations::Mine;
 use super::route::{Station, heads};
-use super::{Inner, number};
+use super::{Inner, pace};
 use crate::projector::sentence;
-use crate::walk::{Step, TrialBalance};
+use crate::walk::{Point, Step, TrialBalance};
 
 /// How often the lease is renewed, whatever a page takes.
 const RENEW: Duration = Duration::from_secs(2);
 /// How often a drift check or a retry says how far it has come; a rebuild does with every page.
-const RECORD: Duration = Duration::from_millis(500);
+const RECORD: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How long a database that does not answer is tried again before the operation fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same for what trying again hardly helps.
 const PATIENCE_WITH_ERRORS: Duration = Duration::from_secs(2);
-/// Dead letters that are listed at once.
-const LETTERS_MAX: u32 = 100;
 
 /// Why the work ended early.
 pub(super) enum Trouble {
@@ -71,7 +70,7 @@ pub(super) struct Run {
     pub(super) heads: Vec<u64>,
     totals: TrialBalance,
     /// The last dead letter that was tried.
-    letter: Option<(String, WalletKey)>,
+    pub(super) letter: Option<(String, WalletKey)>,
 }
 
 impl Run {
@@ -84,7 +83,7 @@ impl Run {
     ) -> Self {
         let mine = Mine { id: operation.id, owner };
         let now = Instant::now();
-        let station = station(resume_at).unwrap_or_else(|error| {
+        let station = station(resume_at, inner.followers()).unwrap_or_else(|error| {
             tracing::warn!(operation = %mine.id, %error, "an operation begins anew");
             (operation.progress, operation.report) = Default::default();
             Station::default()
@@ -153,7 +152,7 @@ impl Run {
         }
         let recorded = self.mine.reload(&self.inner.db).await?;
         let Some((operation, resume_at)) = recorded else { return Err(Trouble::Lost) };
-        self.station = station(&resume_at).unwrap_or_default();
+        self.station = station(&resume_at, self.inner.followers()).unwrap_or_default();
         self.operation = operation;
         Ok(())
     }
@@ -172,11 +171,7 @@ impl Run {
         tracing::warn!(operation = %self.mine.id, error, "a page is tried again");
         self.failing = Some((since, tries + 1));
         let pause = BACKOFF_MIN.saturating_mul(1 << tries.min(10)).min(BACKOFF_MAX);
-        let mut stop = self.inner.stop.subscribe();
-        tokio::select! {
-            () = sleep(pause) => Ok(()),
-            _ = stop.wait_for(|stop| *stop) => Err(Trouble::Stopped),
-        }
+        if pace::pause(pause, &self.inner.stop).await { Err(Trouble::Stopped) } else { Ok(()) }
     }
 
     async fn work(&mut self) -> Result<(), Trouble> {
@@ -204,11 +199,14 @@ impl Run {
         if kind == OperationKind::Drift && *scope == Scope::All {
             self.totals.add(&step.totals);
         }
-        step.add_to(&mut self.operation.report, &mut self.operation.progress);
+        let differences_max =
+            if kind == OperationKind::Rebuild { REPAIRS_MAX } else { DIFFERENCES_MAX };
+        let Operation { report, progress, .. } = &mut self.operation;
+        step.add_to(report, progress, differences_max);
         self.measure();
     }
 
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         let worked = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.operation.progress.elapsed_ms = self.before_ms.saturating_add(worked);
         self.operation.report.trial_balance = self.totals.totals();
@@ -225,44 +223,21 @@ impl Run {
         self.recorded = Instant::now();
         if is_mine { Ok(()) } else { Err(Trouble::Lost) }
     }
-
-    async fn retry_letters(&mut self) -> Result<(), Trouble> {
-        let inner = Arc::clone(&self.inner);
-        let all = number(inner.db.background(), "SELECT count(*) AS n FROM dead_letters", []);
-        let all = all.await?;
-        self.expect_events(all);
-        loop {
-            let after = self.letter.clone();
-            let after = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
-            let letters = inner.letters.list(None, after, LETTERS_MAX).await?;
-            if letters.is_empty() {
-                return Ok(());
-            }
-            for letter in letters {
-                if inner.is_stopping() {
-                    return Err(Trouble::Stopped);
-                }
-                match inner.letters.replay(&letter.projector, &letter.wallet).await {
-                    Ok(Replay::Applied { .. }) => self.operation.report.replayed += 1,
-                    Ok(Replay::StillParked(_)) => self.operation.report.parked += 1,
-                    // Somebody else has settled it.
-                    Err(DeadLetterError::NotParked | DeadLetterError::Creation) => {}
-                    Err(DeadLetterError::Database(error)) => return Err(error.into()),
-                }
-                self.letter = Some((letter.projector, letter.wallet));
-                let progress = &mut self.operation.progress;
-                (progress.done, self.failing) = (progress.done + 1, None);
-                progress.total = progress.total.max(progress.done);
-                self.measure();
-                self.record_sometimes().await?;
-            }
-        }
-    }
 }
 
-/// Where an operation stands; it may have been written by another version of Wallex.
-fn station(resume_at: &str) -> Result<Station, serde_json::Error> {
-    if resume_at.is_empty() { Ok(Station::default()) } else { serde_json::from_str(resume_at) }
+/// Where an operation stands; it may have been written by another version of Wallex, with other
+/// projectors.
+fn station(resume_at: &str, followers: usize) -> Result<Station, String> {
+    if resume_at.is_empty() {
+        return Ok(Station::default());
+    }
+    let station: Station = serde_json::from_str(resume_at).map_err(|error| error.to_string())?;
+    match station.point.as_ref().and_then(Point::followers) {
+        Some(found) if found != followers => {
+            Err(format!("it follows {found} projections, and not {followers}"))
+        }
+        _ => Ok(station),
+    }
 }
 
 /// Renews the lease of an operation, however long a page takes. Ends with its run, even if that

@@ -4,8 +4,8 @@ use sea_orm::ConnectionTrait;
 use wallex_database::{Backend, Database, Row, RowError, read_error};
 use wallex_ports::{ReadError, Statistics};
 
-/// How long PostgreSQL may count; longer than a look-up may take.
-const COUNTING_MS_MAX: u64 = 120_000;
+/// How long PostgreSQL may count: longer than a look-up may take, and less than a client waits.
+const COUNTING_MS_MAX: u64 = 50_000;
 
 /// Counts every table, as of one moment. Each count is a scan of an index; events are not counted,
 /// their number is the sum of the heads.

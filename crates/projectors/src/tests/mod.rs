@@ -9,3 +9,4 @@ mod operations;
 mod projecting;
 mod rebuild;
 mod recovery;
+mod retry;

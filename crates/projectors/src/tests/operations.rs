@@ -1,7 +1,10 @@
 //! Operations as such: one of a kind at a time, told apart, and remembered.
 
+use std::ops::Range;
+
 use wallex_ports::{
-    OperationKind, OperationState, Recovery as _, Scope, ShardPosition, StartError,
+    OperationKind, OperationState, Progress, Recovery as _, Report, Scope, ShardPosition,
+    StartError,
 };
 use wallex_testkit::{TempDatabase, on_both_databases};
 
@@ -14,9 +17,12 @@ on_both_databases!(
     an_operation_that_can_not_go_on_fails_and_says_why,
     a_process_that_ends_begins_nothing,
     a_run_that_lost_its_operation_writes_nothing_more,
+    a_projection_without_a_checkpoint_is_left_alone,
     old_operations_are_forgotten,
+    what_was_left_by_a_process_that_is_gone_is_forgotten_too,
     everything_is_counted,
     the_outbox_is_cleaned_of_what_is_old_and_processed,
+    expired_idempotency_records_are_swept,
 );
 
 async fn one_of_a_kind_runs_at_a_time(database: TempDatabase) {
@@ -96,16 +102,53 @@ async fn a_run_that_lost_its_operation_writes_nothing_more(database: TempDatabas
 
 async fn old_operations_are_forgotten(database: TempDatabase) {
     let world = World::projected(database, 1).await;
-    for n in 0..105 {
+    record_operations(&world, 0..105, "drift", "done").await;
+    record_operations(&world, 200..300, "retry", "done").await;
+    world.drift(100).await;
+    let drifts = "SELECT count(*) FROM operations WHERE kind = 'drift'";
+    assert_eq!(world.number(drifts).await, 100);
+    assert_eq!(world.number("SELECT min(started_at_ms) FROM operations").await, 6);
+    let retries = "SELECT count(*) FROM operations WHERE kind = 'retry'";
+    assert_eq!(world.number(retries).await, 100, "one kind does not push another out");
+}
+
+async fn record_operations(world: &World, numbers: Range<u32>, kind: &str, state: &str) {
+    let progress = serde_json::to_string(&Progress::default()).expect("JSON");
+    let report = serde_json::to_string(&Report::default()).expect("JSON");
+    for n in numbers {
         let sql = format!(
-            "INSERT INTO operations VALUES ('00000000-0000-4000-8000-{n:012}', 'drift', 'all', \
-             'done', '', '{{}}', '{{}}', '', '', 0, {n}, {n}, {n})"
+            "INSERT INTO operations VALUES ('00000000-0000-4000-8000-{n:012}', '{kind}', 'all', \
+             '{state}', '', '{progress}', '{report}', '', '', 0, {n}, {n}, {n})"
         );
         world.execute(&sql).await;
     }
+}
+
+async fn what_was_left_by_a_process_that_is_gone_is_forgotten_too(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    record_operations(&world, 0..105, "drift", "running").await;
     world.drift(100).await;
     assert_eq!(world.number("SELECT count(*) FROM operations").await, 100);
-    assert_eq!(world.number("SELECT min(started_at_ms) FROM operations").await, 6);
+    let running = "SELECT count(*) FROM operations WHERE state = 'running'";
+    assert_eq!(world.number(running).await, 0);
+    let interrupted = "SELECT count(*) FROM operations WHERE state = 'interrupted'";
+    assert_eq!(world.number(interrupted).await, 99);
+}
+
+async fn a_projection_without_a_checkpoint_is_left_alone(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    world.execute("DELETE FROM projector_checkpoints WHERE projector = 'ledger'").await;
+    let recovery = world.recovery(2);
+    for kind in [OperationKind::Drift, OperationKind::Rebuild] {
+        let begun = recovery.begin(kind, Scope::All).await.expect("begun");
+        recovery.idle().await;
+        let failed = recovery.operation(begun.id).await.expect("an answer").expect("it is kept");
+        assert_eq!(failed.state, OperationState::Failed);
+        let error = failed.error.expect("a reason");
+        assert!(error.contains("ledger has no checkpoint"), "{error}");
+    }
+    assert_eq!(world.rows().await, rows);
 }
 
 async fn everything_is_counted(database: TempDatabase) {
@@ -129,4 +172,20 @@ async fn the_outbox_is_cleaned_of_what_is_old_and_processed(database: TempDataba
     let shards = recovery.outbox().await.expect("read");
     let [shard] = shards[..] else { panic!("{shards:?}") };
     assert_eq!((shard.head, shard.processed, shard.oldest_kept), (8, 7, Some(8)));
+}
+
+async fn expired_idempotency_records_are_swept(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    for n in 0..1_203_u64 {
+        let expires = if n < 1_200 { n } else { 9_000_000_000_000 };
+        let sql = format!(
+            "INSERT INTO idempotency_keys VALUES (0, 'default', 'r', 'k{n}', 'h', 200, '', '', \
+             '{{}}', 0, {expires})"
+        );
+        world.execute(&sql).await;
+    }
+    let recovery = world.recovery(2);
+    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 1_200);
+    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 0);
+    assert_eq!(world.number("SELECT count(*) FROM idempotency_keys").await, 3);
 }

@@ -7,6 +7,7 @@ use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::{World, key};
 use super::recovery::{Watched, seen, tallies};
+use crate::SqlRecovery;
 
 on_both_databases!(
     truncated_tables_are_rebuilt_as_they_were,
@@ -14,6 +15,7 @@ on_both_databases!(
     a_parked_wallet_is_rebuilt_to_where_it_was_parked,
     what_was_left_out_by_hand_stays_out,
     an_interrupted_rebuild_goes_on_behind_its_last_page,
+    a_rebuild_of_other_projectors_begins_anew,
     a_projector_that_moves_on_within_a_wallet_is_caught_up_with,
     one_wallet_alone_is_rebuilt,
     wallets_with_events_behind_a_position_are_rebuilt,
@@ -104,7 +106,7 @@ async fn a_parked_wallet_is_rebuilt_to_where_it_was_parked(database: TempDatabas
 async fn what_was_left_out_by_hand_stays_out(database: TempDatabase) {
     let world = poisoned(database).await;
     for projector in ["ledger", "read_model"] {
-        world.letters().discard(projector, &key("a"), "a test").await.expect("settled");
+        world.letters().discard(projector, &key("a"), 3, "a test").await.expect("settled");
     }
     assert_eq!(world.parked().await, 0);
     let rows = world.rows().await;
@@ -121,7 +123,10 @@ async fn what_was_left_out_by_hand_stays_out(database: TempDatabase) {
 /// Begins a rebuild with pages of two events, and stops it behind its `pages`th page.
 async fn interrupted(world: &World, pages: usize) -> Operation {
     let watched = Watched::new(pages - 1);
-    let recovery = world.recovery_watched(&watched, 2);
+    interrupted_of(&world.recovery_watched(&watched, 2), &watched, pages).await
+}
+
+async fn interrupted_of(recovery: &SqlRecovery, watched: &Watched, pages: usize) -> Operation {
     let begun = recovery.begin(OperationKind::Rebuild, Scope::All).await.expect("begun");
     let mut page = watched.begun.subscribe();
     page.wait_for(|begun| *begun == pages).await.expect("watched");
@@ -163,6 +168,20 @@ async fn an_interrupted_rebuild_goes_on_behind_its_last_page(database: TempDatab
         assert_eq!(world.rows().await, rows, "{pages} pages");
         assert_eq!(recovery.resume_interrupted().await.expect("an answer"), None);
     }
+}
+
+async fn a_rebuild_of_other_projectors_begins_anew(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    truncate(&world).await;
+    let watched = Watched::new(0);
+    let left = interrupted_of(&world.recovery_of_ledger(&watched, 2), &watched, 1).await;
+    assert_eq!(tallies(&left.report), [[0, 0, 2, 0], [0, 0, 0, 0]]);
+    let resumed = world.operate(OperationKind::Rebuild, Scope::All, 2).await;
+    assert_eq!(resumed.id, left.id);
+    assert_eq!(tallies(&resumed.report), [[2, 0, 5, 0], [0, 0, 3, 0]]);
+    assert_eq!((resumed.progress.done, resumed.progress.wallets), (7, 3));
+    assert_eq!(world.rows().await, rows);
 }
 
 async fn a_projector_that_moves_on_within_a_wallet_is_caught_up_with(database: TempDatabase) {

@@ -108,6 +108,11 @@ impl World {
         self.recovery_of(Arc::new([ledger, Arc::new(ReadModel)]), page)
     }
 
+    /// Of a version of Wallex that has the ledger alone.
+    pub(super) fn recovery_of_ledger(&self, watched: &Arc<Watched>, page: u32) -> SqlRecovery {
+        self.recovery_of(Arc::new([Arc::<Watched>::clone(watched) as Arc<dyn Projector>]), page)
+    }
+
     fn recovery_of(&self, projectors: Arc<[Arc<dyn Projector>]>, page: u32) -> SqlRecovery {
         let settings = RecoverySettings { page_events_max: Some(page) };
         let letters = Arc::new(self.letters());

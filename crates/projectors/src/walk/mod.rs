@@ -15,7 +15,7 @@ mod trial_balance;
 use std::sync::Arc;
 
 use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_ports::{DIFFERENCES_MAX, Difference, Place, Progress, Report, TableTally};
+use wallex_ports::{Difference, Place, Progress, Report, TableTally};
 
 pub(crate) use page::Point;
 pub(crate) use trial_balance::TrialBalance;
@@ -136,15 +136,20 @@ impl Step {
         }
     }
 
-    /// Adds the page to what was found before.
-    pub(crate) fn add_to(self, report: &mut Report, progress: &mut Progress) {
+    /// Adds the page to what was found before, which names `differences_max` differences at most.
+    pub(crate) fn add_to(
+        self,
+        report: &mut Report,
+        progress: &mut Progress,
+        differences_max: usize,
+    ) {
         progress.done += self.events;
         progress.wallets += self.wallets;
         // Wallets get more events while they are read.
         progress.total = progress.total.max(progress.done);
         report.parked += self.parked;
         report.differences_total += self.differences_total;
-        let room = DIFFERENCES_MAX.saturating_sub(report.differences.len());
+        let room = differences_max.saturating_sub(report.differences.len());
         report.differences.extend(self.differences.into_iter().take(room));
         for tally in self.tables {
             match report.tables.iter_mut().find(|table| table.projector == tally.projector) {

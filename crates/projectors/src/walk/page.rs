@@ -25,6 +25,11 @@ impl Point {
     pub(crate) fn new(after: Spot) -> Self {
         Self { after, reading: None }
     }
+
+    /// How many follow the wallet that is being read, if one is.
+    pub(crate) fn followers(&self) -> Option<usize> {
+        self.reading.as_ref().map(|reading| reading.followers.len())
+    }
 }
 
 /// A wallet that is being read.

@@ -1,5 +1,7 @@
 //! Reading a page: checkpoints, events, parked wallets and what was left out.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Row, RowError};
 
@@ -8,6 +10,7 @@ use super::follow::{Follower, Sight, shared};
 use super::page::{Page, Point, Reading};
 use crate::checkpoint::unreadable;
 use crate::event::Event;
+use crate::projector::Projector;
 use crate::reconcile::{Mode, Span, Spot};
 use crate::tables;
 
@@ -63,13 +66,27 @@ impl Walk<'_> {
             names.join(", ")
         );
         let rows = tx.query_all_raw(backend.statement(sql, values)).await?;
-        let mut sights: Vec<Sight> = self.projectors.iter().map(|_| Sight::default()).collect();
+        let mut positions: Vec<Option<u64>> = vec![None; self.projectors.len()];
         for row in rows.into_iter().map(Row) {
             if let Some(i) = self.index_of(&row.text("projector").map_err(unreadable)?) {
-                sights[i].checkpoint = row.number("position").map_err(unreadable)?;
+                positions[i] = Some(row.number("position").map_err(unreadable)?);
             }
         }
-        Ok(sights)
+        // Without its checkpoint nobody knows how far a projection has come: taken for nothing, a
+        // rebuild would remove all that it holds.
+        let sight = |(projector, position): (&Arc<dyn Projector>, Option<u64>)| {
+            let checkpoint = match position {
+                // Checkpoints come with the first server; until then there is nothing to project.
+                None if self.balance_upto == 0 => 0,
+                None => {
+                    let missing = format!("{} has no checkpoint", projector.name());
+                    return Err(DbErr::RecordNotFound(missing));
+                }
+                Some(position) => position,
+            };
+            Ok(Sight { checkpoint, ..Sight::default() })
+        };
+        self.projectors.iter().zip(positions).map(sight).collect()
     }
 
     /// Lets the projections that were cut off within the wallet that is being read go on, where they
