@@ -40,6 +40,7 @@ async fn served_description_is_the_printed_one(database: TempDatabase) {
         ("/transfers/{id}", "get"),
         ("/admin/outbox", "get"),
         ("/admin/outbox/cleanup", "post"),
+        ("/admin/idempotency/sweep", "post"),
         ("/admin/statistics", "get"),
         ("/admin/projectors", "get"),
         ("/admin/projectors/{name}/start", "post"),

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::operate::{
-    DeadLettersAction, Letter, OperationArgs, OutboxAction, Output, ProgressArgs, ProjectorsAction,
-    WatchArgs, wallet_key,
+    DeadLettersAction, IdempotencyAction, Letter, OperationArgs, OutboxAction, Output,
+    ProgressArgs, ProjectorsAction, WatchArgs, wallet_key,
 };
 
 const LONG_ABOUT: &str = "\
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Rebuild(OperationArgs),
     /// Compare the projections and the write side's state with the events. Changes nothing.
     Drift(OperationArgs),
-    /// Replay every dead letter, and wake projectors that have not moved although there is lag.
+    /// Replay every dead letter, but those of projectors that were stopped by hand.
     Retry(ProgressArgs),
     /// Count everything. Reads every table.
     Stats(Output),
@@ -91,6 +91,11 @@ pub(crate) enum Command {
     Outbox {
         #[command(subcommand)]
         action: OutboxAction,
+    },
+    /// Clean the idempotency records.
+    Idempotency {
+        #[command(subcommand)]
+        action: IdempotencyAction,
     },
     /// See and settle the wallets that a projector has parked.
     DeadLetters {
@@ -202,14 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn discarding_is_confirmed_with_a_reason() {
+    fn discarding_is_confirmed_with_a_version_and_a_reason() {
         let discard = ["dead-letters", "discard", "ledger", "w-1"];
         let with = |more: &[&str]| parse(&[&discard, more].concat());
         assert!(with(&[]).is_ok(), "it says what would happen");
-        assert!(with(&["--yes", "--reason", "sent twice"]).is_ok());
+        assert!(with(&["--yes", "--version", "3", "--reason", "sent twice"]).is_ok());
         assert!(with(&["--yes"]).is_err());
-        assert!(with(&["--yes", "--reason", ""]).is_err());
-        assert!(with(&["--yes", "--reason", &"x".repeat(501)]).is_err());
+        assert!(with(&["--yes", "--reason", "sent twice"]).is_err());
+        assert!(with(&["--yes", "--version", "3"]).is_err());
+        assert!(with(&["--yes", "--version", "0", "--reason", "sent twice"]).is_err());
+        assert!(with(&["--yes", "--version", "3", "--reason", ""]).is_err());
+        assert!(with(&["--yes", "--version", "3", "--reason", &"x".repeat(501)]).is_err());
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) mod schemas;
 mod start_projector;
 mod statistics;
 mod stop_projector;
+mod sweep_idempotency;
 
 use actix_web::Route;
 use actix_web::web::post;
@@ -32,10 +33,11 @@ use actix_web::web::post;
 use crate::routes::{READ, WRITE, get};
 
 /// The admin API's part of the route table.
-pub(crate) fn table() -> [(&'static str, Route, &'static str); 14] {
+pub(crate) fn table() -> [(&'static str, Route, &'static str); 15] {
     [
         ("/admin/outbox", get().to(outbox::outbox), READ),
         ("/admin/outbox/cleanup", post().to(clean_outbox::clean_outbox), WRITE),
+        ("/admin/idempotency/sweep", post().to(sweep_idempotency::sweep_idempotency), WRITE),
         ("/admin/statistics", get().to(statistics::statistics), READ),
         ("/admin/projectors", get().to(list_projectors::list_projectors), READ),
         ("/admin/projectors/{name}/start", post().to(start_projector::start_projector), WRITE),

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi};
 use super::{
     clean_outbox, discard_dead_letter, drift, get_dead_letter, get_operation, list_dead_letters,
     list_projectors, outbox, rebuild, replay_dead_letter, retry, schemas, start_projector,
-    statistics, stop_projector,
+    statistics, stop_projector, sweep_idempotency,
 };
 use crate::code::Code;
 use crate::openapi::{parameter, parameters, problem_responses, problems};
@@ -26,6 +26,7 @@ pub(crate) const BODY_MAY_BE_MISSING: [&str; 3] = ["cleanOutbox", "rebuild", "ch
 #[openapi(paths(
     outbox::outbox,
     clean_outbox::clean_outbox,
+    sweep_idempotency::sweep_idempotency,
     statistics::statistics,
     list_projectors::list_projectors,
     start_projector::start_projector,
@@ -139,5 +140,5 @@ problems!(
     DiscardProblems,
     READ,
     WRITE,
-    [Code::DeadLetterNotFound, Code::CreationNotDiscardable],
+    [Code::DeadLetterNotFound, Code::DeadLetterMoved, Code::CreationNotDiscardable],
 );

@@ -1,4 +1,4 @@
-//! `POST /admin/recovery/retry`: tries again what is stuck.
+//! `POST /admin/recovery/retry`: replays every dead letter.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -12,10 +12,10 @@ use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
 
-/// Retry what is stuck
+/// Replay every dead letter
 ///
-/// Replays every dead letter, and wakes projectors that have not moved although there is lag. The
-/// server does so by itself from time to time.
+/// Replays every dead letter, but those of projectors that were stopped by hand: they are counted as
+/// parked. The server does so by itself from time to time.
 #[utoipa::path(
     post,
     path = "/admin/recovery/retry",

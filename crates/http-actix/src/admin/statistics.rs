@@ -20,7 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Count everything
 ///
-/// It reads every table: ask now and then, not every second. `/metrics` is for that.
+/// It reads every table, for one client at a time: ask now and then, not every second. `/metrics` is
+/// for that.
 #[utoipa::path(
     get,
     path = "/admin/statistics",

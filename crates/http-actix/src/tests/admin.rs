@@ -283,17 +283,28 @@ async fn event_is_discarded_for_a_reason_alone() {
     let client = harness.start().await;
     let path = "/admin/dead-letters/ledger/w-1/discard";
     let long = "x".repeat(501);
-    for bad in [json!({}), json!({"reason": ""}), json!({"reason": "\0"}), json!({"reason": long})]
-    {
-        let reply = client.post(path, &bad).await;
+    for bad in [Value::Null, json!(""), json!("\0"), json!(long)] {
+        let reply = client.post(path, &json!({"version": 2, "reason": bad})).await;
         reply.problem(400, "validation-failed");
         assert_eq!(reply.places(), ["/reason"]);
     }
+    for bad in [json!(0), json!(-2), json!("2"), json!(1_u64 << 53)] {
+        let reply = client.post(path, &json!({"version": bad, "reason": "no"})).await;
+        reply.problem(400, "validation-failed");
+        assert_eq!(reply.places(), ["/version"]);
+    }
+    let nothing = client.post(path, &json!({})).await;
+    nothing.problem(400, "validation-failed");
+    assert_eq!(nothing.places(), ["/version", "/reason"]);
     let creation = "/admin/dead-letters/ledger/w-2/discard";
-    let refused = client.post(creation, &json!({"reason": "no"})).await;
+    let refused = client.post(creation, &json!({"version": 1, "reason": "no"})).await;
     refused.problem(422, "creation-not-discardable");
+    // Another event than the one that was seen is not left out.
+    let moved = client.post(path, &json!({"version": 3, "reason": "no"})).await;
+    moved.problem(409, "dead-letter-moved");
+    assert!(moved.json()["detail"].as_str().is_some_and(|detail| detail.contains("ersion 2")));
     assert!(harness.steered.reasons.lock().expect("sound").is_empty());
-    let reply = client.post(path, &json!({"reason": "sent twice"})).await;
+    let reply = client.post(path, &json!({"version": 2, "reason": "sent twice"})).await;
     assert_eq!((reply.status, &reply.json()["outcome"]), (200, &json!("applied")));
     assert_eq!(*harness.steered.reasons.lock().expect("sound"), ["sent twice"]);
 }
@@ -331,6 +342,15 @@ async fn work_that_takes_long_goes_on_behind_its_answer() {
 }
 
 #[actix_web::test]
+async fn sweep_says_how_many_are_gone() {
+    let client = Client::new().await;
+    let path = "/admin/idempotency/sweep";
+    let reply = client.call(bare(path)).await;
+    assert_eq!((reply.status, reply.json()), (200, json!({"deleted": 44})));
+    client.post(path, &json!({"all": true})).await.problem(400, "validation-failed");
+}
+
+#[actix_web::test]
 async fn statistics_are_numbers() {
     let reply = Client::new().await.get("/admin/statistics").await;
     let json = reply.json();
@@ -355,6 +375,7 @@ async fn database_that_is_away_is_said_by_every_route() {
     }
     for path in [
         "/admin/outbox/cleanup",
+        "/admin/idempotency/sweep",
         "/admin/projectors/ledger/stop",
         "/admin/recovery/rebuild",
         "/admin/recovery/retry",

@@ -180,9 +180,13 @@ impl DeadLetters for Steered {
         &self,
         projector: &str,
         wallet: &WalletKey,
+        version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError> {
         let letter = self.parked(projector, wallet)?;
+        if letter.version != version {
+            return Err(DeadLetterError::Moved(Box::new(letter)));
+        }
         if letter.version == 1 {
             return Err(DeadLetterError::Creation);
         }
@@ -245,6 +249,11 @@ impl Recovery for Steered {
         let _permit = self.cleanups.acquire().await.expect("never closed");
         self.older_than_ms.store(older_than_ms, Ordering::SeqCst);
         Ok(33)
+    }
+
+    async fn sweep_idempotency(&self) -> Result<u64, ReadError> {
+        self.reachable()?;
+        Ok(44)
     }
 
     async fn statistics(&self) -> Result<Statistics, ReadError> {

@@ -122,6 +122,13 @@ pub(crate) enum OutboxAction {
     },
 }
 
+/// What to do with the idempotency records.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdempotencyAction {
+    /// Delete records that have expired. A key that is still remembered stays.
+    Sweep(Output),
+}
+
 /// What to do with wallets that a projector has parked.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersAction {
@@ -158,8 +165,11 @@ pub(crate) enum DeadLettersAction {
         #[command(flatten)]
         letter: Letter,
         /// Confirms that the event may be left out.
-        #[arg(long, requires = "reason")]
+        #[arg(long, requires_all = ["reason", "version"])]
         yes: bool,
+        /// The event's version, as it was seen: nothing is done when another is parked by now.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        version: Option<u64>,
         /// Why, for those who come later: it is recorded. 1 to 500 characters.
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
         reason: Option<String>,

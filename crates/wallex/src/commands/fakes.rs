@@ -185,8 +185,13 @@ impl DeadLetters for Fakes {
         &self,
         projector: &str,
         wallet: &WalletKey,
+        version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError> {
+        let letter = self.letter(wallet)?;
+        if letter.version != version {
+            return Err(DeadLetterError::Moved(Box::new(letter)));
+        }
         self.reasons.lock().expect("sound").push(reason.to_owned());
         self.replay(projector, wallet).await
     }
@@ -227,6 +232,10 @@ impl Recovery for Fakes {
     async fn clean_outbox(&self, older_than_ms: u64) -> Result<u64, ReadError> {
         self.older_than_ms.store(older_than_ms, Ordering::SeqCst);
         Ok(33)
+    }
+
+    async fn sweep_idempotency(&self) -> Result<u64, ReadError> {
+        Ok(44)
     }
 
     async fn statistics(&self) -> Result<Statistics, ReadError> {

@@ -4,6 +4,7 @@
 mod dead_letters;
 mod drift;
 mod follow;
+mod idempotency;
 mod outbox;
 mod progress;
 mod projectors;
@@ -122,6 +123,7 @@ async fn dispatch(
         Command::Retry(arguments) => retry::retry(ports, *arguments, interrupted()?).await,
         Command::Stats(output) => stats::stats(ports, *output).await,
         Command::Outbox { action } => outbox::run(ports, action, outbox_retention).await,
+        Command::Idempotency { action } => idempotency::run(ports, action).await,
         Command::DeadLetters { action } => dead_letters::run(ports, action).await,
         Command::Serve
         | Command::Worker

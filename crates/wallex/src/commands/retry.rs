@@ -1,4 +1,4 @@
-//! `wallex retry`: tries again what is stuck.
+//! `wallex retry`: replays every dead letter.
 
 use wallex_ports::{Operation, OperationKind, Scope};
 

@@ -80,10 +80,10 @@ impl From<&OutboxShard> for OutboxShardJson {
     }
 }
 
-/// What a cleanup came to.
+/// What a cleanup or a sweep came to.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = OutboxCleanup)]
+#[schema(as = Cleanup)]
 pub struct CleanupJson {
     /// Rows that were deleted.
     pub deleted: u64,
