@@ -20,6 +20,7 @@ pub(crate) enum Code {
     RequestTimeout,
     WalletAlreadyExists,
     OperationRunning,
+    DeadLetterMoved,
     PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -41,7 +42,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
@@ -56,6 +57,7 @@ impl Code {
         Self::RequestTimeout,
         Self::WalletAlreadyExists,
         Self::OperationRunning,
+        Self::DeadLetterMoved,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -111,6 +113,9 @@ impl Code {
             }
             Self::OperationRunning => {
                 (S::CONFLICT, "operation-running", "An operation of this kind is running")
+            }
+            Self::DeadLetterMoved => {
+                (S::CONFLICT, "dead-letter-moved", "Another event is parked by now")
             }
             Self::PreconditionFailed => {
                 (S::PRECONDITION_FAILED, "precondition-failed", "The wallet is at another version")

@@ -234,12 +234,16 @@ pub(crate) async fn hold(
 ) -> Result<u64, DbErr> {
     let backend = Backend::of(tx);
     // On SQLite the transaction itself is the lock.
-    let lock = match backend {
-        Backend::Postgres => " FOR UPDATE",
-        Backend::Sqlite => "",
+    let (unless_frozen, lock) = match backend {
+        Backend::Postgres => (
+            format!(", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"),
+            " FOR UPDATE",
+        ),
+        Backend::Sqlite => (String::new(), ""),
     };
     let sql = format!(
-        "SELECT position FROM projector_checkpoints WHERE projector = $1 AND shard = $2{lock}"
+        "SELECT position{unless_frozen} FROM projector_checkpoints \
+         WHERE projector = $1 AND shard = $2{lock}"
     );
     let values = [projector.into(), i64::from(shard).into()];
     let row = tx.query_one_raw(backend.statement(sql, values)).await?;

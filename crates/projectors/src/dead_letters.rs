@@ -85,6 +85,11 @@ impl SqlDeadLetters {
         let tx = self.db.begin_background().await.map_err(read_error)?;
         let checkpoint = checkpoint::hold(&tx, name, shard).await.map_err(read_error)?;
         let letter = self.find(&tx, name, wallet).await?;
+        if letter.position > checkpoint {
+            // The checkpoint was set back: the projector has still to come to this event.
+            tx.rollback().await.map_err(read_error)?;
+            return Ok(Step::Stuck);
+        }
         let waiting = waiting(&tx, shard, wallet, letter.version, checkpoint).await?;
         let parking = parking::of_wallets(&tx, name, shard, &[wallet].into()).await;
         let discarded = parking.map_err(read_error)?.discarded;
@@ -217,12 +222,16 @@ impl DeadLetters for SqlDeadLetters {
         &self,
         projector: &str,
         wallet: &WalletKey,
+        version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError> {
         let (name, shard) = (self.projector(projector)?.name(), self.shard_of(wallet)?);
         let tx = self.db.begin_background().await.map_err(read_error)?;
         checkpoint::hold(&tx, name, shard).await.map_err(read_error)?;
         let letter = self.find(&tx, name, wallet).await?;
+        if letter.version != version {
+            return Err(DeadLetterError::Moved(Box::new(letter)));
+        }
         if letter.version == 1 {
             return Err(DeadLetterError::Creation);
         }
@@ -231,7 +240,7 @@ impl DeadLetters for SqlDeadLetters {
         tracing::warn!(
             projector = name,
             wallet.id = %wallet.wallet_id,
-            version = letter.version,
+            version,
             "an event was left out of a projection by hand"
         );
         self.replay(projector, wallet).await
@@ -312,8 +321,9 @@ async fn waiting(
     Ok(rows.into_iter().map(|row| Event::of_row(&Row(row))).collect::<Result<_, _>>()?)
 }
 
-/// Lets the wallet stay parked at `poison`.
-async fn postpone(
+/// Lets the wallet stay parked at `poison`, unless another replay has come further: what it has
+/// applied is not applied again.
+pub(crate) async fn postpone(
     tx: &DatabaseTransaction,
     shard: u16,
     projector: &str,
@@ -328,7 +338,7 @@ async fn postpone(
         "UPDATE dead_letters SET attempts = CASE WHEN version = $5 THEN attempts + 1 ELSE 1 END, \
          version = $5, position = $6, event_id = {uuid}, event_type = $8, error = $9, \
          tried_at_ms = {} \
-         WHERE shard = $1 AND projector = $2 AND tenant = $3 AND wallet_id = $4",
+         WHERE shard = $1 AND projector = $2 AND tenant = $3 AND wallet_id = $4 AND version <= $5",
         backend.now_ms()
     );
     let more: [Value; 5] = [

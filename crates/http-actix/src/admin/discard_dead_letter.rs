@@ -16,11 +16,13 @@ use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
 
-/// Why an event is to be left out.
+/// Which event is to be left out, and why.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Discard)]
 struct DiscardBody {
+    #[schema(schema_with = schemas::parked_version)]
+    version: u64,
     #[schema(schema_with = schemas::reason)]
     reason: String,
 }
@@ -28,7 +30,8 @@ struct DiscardBody {
 /// Discard a dead letter
 ///
 /// Leaves the parked event out of this projection for ever, records why, and applies those behind
-/// it. The event itself stays in the wallet's history.
+/// it. The event itself stays in the wallet's history. Where another version is parked by now,
+/// because a replay has come further, nothing is done.
 #[utoipa::path(
     post,
     path = "/admin/dead-letters/{projector}/{walletId}/discard",
@@ -47,21 +50,25 @@ pub(crate) async fn discard_dead_letter(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let named = |errors: &mut _| letter_in_path(&req, errors);
-    let ((projector, wallet), DiscardBody { reason }) =
-        receive::write(&req, payload, &api, named, read_reason).await?;
+    let ((projector, wallet), DiscardBody { version, reason }) =
+        receive::write(&req, payload, &api, named, read_body).await?;
     let dead_letters = Arc::clone(&api.state.dead_letters);
-    let working = async move { dead_letters.discard(&projector, &wallet, &reason).await };
+    let working = async move { dead_letters.discard(&projector, &wallet, version, &reason).await };
     let replay = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))
 }
 
-fn read_reason(fields: &mut Fields<'_>) -> Option<DiscardBody> {
+fn read_body(fields: &mut Fields<'_>) -> Option<DiscardBody> {
+    let version = fields.required_integer("version", |version| match u64::try_from(version) {
+        Ok(version) if (1..=schemas::POSITION_MAX).contains(&version.cast_signed()) => Ok(version),
+        _ => Err(format!("must be 1 to {}", schemas::POSITION_MAX)),
+    });
     // The same characters as what a movement was for, but not nothing.
     let reason = fields.required_text("reason", |text| {
         if text.is_empty() {
             return Err("must not be empty".to_owned());
         }
         Description::parse(text).map_err(|error| error.to_string())
-    })?;
-    Some(DiscardBody { reason: reason.into() })
+    });
+    Some(DiscardBody { version: version?, reason: reason?.into() })
 }

@@ -27,6 +27,14 @@ impl From<DeadLetterError> for Problem {
                 "Without its creation a wallet has no owner and no currency, so what came after \
                  can't be shown. Repair the event or the projector, and replay it.",
             ),
+            DeadLetterError::Moved(letter) => Self::new(
+                Code::DeadLetterMoved,
+                format!(
+                    "Version {} of the wallet is parked by now, a {}. Nothing was done: look at \
+                     that event first.",
+                    letter.version, letter.event_type
+                ),
+            ),
             DeadLetterError::Database(error) => error.into(),
         }
     }

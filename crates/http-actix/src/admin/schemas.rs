@@ -128,6 +128,12 @@ pub(crate) fn reason() -> Object {
         .build()
 }
 
+pub(crate) fn parked_version() -> Object {
+    let description = "The version of the event that is to be left out, as the dead letter shows \
+                       it.";
+    integer(description, 1, POSITION_MAX).examples([json!(7)]).build()
+}
+
 pub(crate) fn older_than_hours() -> Object {
     let description = "Only rows that are older than this, in hours; the server's retention time \
                        when missing.";

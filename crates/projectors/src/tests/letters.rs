@@ -4,6 +4,8 @@ use wallex_ports::{DeadLetterError, DeadLetters as _, Replay};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::{World, key};
+use crate::dead_letters::postpone;
+use crate::projector::Poison;
 
 on_both_databases!(
     a_poison_event_parks_its_wallet_alone,
@@ -13,6 +15,9 @@ on_both_databases!(
     replay_goes_as_far_as_it_can,
     discarding_leaves_the_event_out_for_ever,
     a_creation_can_not_be_discarded,
+    only_the_event_that_was_seen_is_discarded,
+    a_replay_never_parks_a_wallet_further_back,
+    a_letter_before_its_checkpoint_keeps_its_own_error,
 );
 
 /// Three wallets; the third event of `bad` is replaced by what can't be applied, before anything is
@@ -151,7 +156,8 @@ async fn discarding_leaves_the_event_out_for_ever(database: TempDatabase) {
     let mut world = poisoned(database, "type = 'WalletFrozen'").await;
     project(&world).await;
     for projector in ["ledger", "read_model"] {
-        let discarded = world.letters().discard(projector, &key("bad"), "frozen by mistake").await;
+        let discarded =
+            world.letters().discard(projector, &key("bad"), 3, "frozen by mistake").await;
         assert_eq!(discarded.expect("discarded"), Replay::Applied { events: 2 });
     }
     assert_eq!(world.parked().await, 0);
@@ -172,9 +178,53 @@ async fn a_creation_can_not_be_discarded(database: TempDatabase) {
     world.open("bad", 100).await;
     world.execute("UPDATE events SET type = 'Odd'").await;
     project(&world).await;
-    let discarded = world.letters().discard("ledger", &key("bad"), "odd").await;
+    let discarded = world.letters().discard("ledger", &key("bad"), 1, "odd").await;
     assert!(matches!(discarded, Err(DeadLetterError::Creation)), "{discarded:?}");
     assert_eq!(world.parked().await, 2);
-    let nobody = world.letters().discard("ledger", &key("nobody"), "odd").await;
+    let nobody = world.letters().discard("ledger", &key("nobody"), 1, "odd").await;
     assert!(matches!(nobody, Err(DeadLetterError::NotParked)), "{nobody:?}");
+}
+
+async fn only_the_event_that_was_seen_is_discarded(database: TempDatabase) {
+    let world = poisoned(database, "type = 'WalletFrozen'").await;
+    project(&world).await;
+    cure(&world).await;
+    world.execute("UPDATE events SET type = 'Odd' WHERE wallet_id = 'bad' AND version = 5").await;
+    world.letters().replay("ledger", &key("bad")).await.expect("it is at version 5 now");
+    let discarded = world.letters().discard("ledger", &key("bad"), 3, "seen before").await;
+    let Err(DeadLetterError::Moved(letter)) = discarded else { panic!("{discarded:?}") };
+    assert_eq!((letter.version, letter.event_type.as_str()), (5, "Odd"));
+    assert_eq!(world.number("SELECT count(*) FROM discarded_events").await, 0);
+    assert_eq!(lines(&world, "bad").await, 4);
+}
+
+async fn a_replay_never_parks_a_wallet_further_back(database: TempDatabase) {
+    let world = poisoned(database, "type = 'WalletFrozen'").await;
+    project(&world).await;
+    let (letter, _) = world.letters().show("ledger", &key("bad")).await.expect("parked");
+    let poison = |version: u64, error: &str| Poison {
+        wallet: letter.wallet.clone(),
+        version,
+        position: letter.position,
+        event_id: letter.event_id,
+        event_type: letter.event_type.clone(),
+        error: error.to_owned(),
+    };
+    // One replay has come to version 5 when another, which saw poison before, writes it down.
+    for poison in [poison(5, "further on"), poison(4, "further back")] {
+        let tx = world.db.begin().await.expect("begun");
+        postpone(&tx, letter.shard, "ledger", &poison).await.expect("postponed");
+        tx.commit().await.expect("committed");
+    }
+    let (letter, _) = world.letters().show("ledger", &key("bad")).await.expect("parked");
+    assert_eq!((letter.version, letter.error.as_str()), (5, "further on"));
+}
+
+async fn a_letter_before_its_checkpoint_keeps_its_own_error(database: TempDatabase) {
+    let world = poisoned(database, "type = 'WalletFrozen'").await;
+    project(&world).await;
+    let (before, _) = world.letters().show("ledger", &key("bad")).await.expect("parked");
+    world.execute("UPDATE projector_checkpoints SET position = 0").await;
+    let replayed = world.letters().replay("ledger", &key("bad")).await.expect("tried");
+    assert_eq!(replayed, Replay::StillParked(Box::new(before)));
 }

@@ -42,9 +42,15 @@ pub(super) async fn run(ports: &Ports, action: &DeadLettersAction) -> anyhow::Re
             settled(&replay, projector, &wallet, *output)
         }
         DeadLettersAction::Replay { output, .. } => replay_all(letters, *output).await,
-        DeadLettersAction::Discard { letter, yes: true, reason: Some(reason), output } => {
+        DeadLettersAction::Discard {
+            letter,
+            yes: true,
+            version: Some(version),
+            reason: Some(reason),
+            output,
+        } => {
             let wallet = letter.wallet();
-            let replay = letters.discard(&letter.projector, &wallet, reason).await;
+            let replay = letters.discard(&letter.projector, &wallet, *version, reason).await;
             let replay = replay.map_err(|error| refused(&letter.projector, &wallet, error))?;
             settled(&replay, &letter.projector, &wallet, *output)
         }
@@ -102,6 +108,10 @@ fn refused(projector: &str, wallet: &WalletKey, error: DeadLetterError) -> anyho
                 wallet.wallet_id
             )
         }
+        DeadLetterError::Moved(letter) => anyhow!(plain(&format!(
+            "{projector} parks wallet {} at version {} by now, a {}: nothing was discarded",
+            wallet.wallet_id, letter.version, letter.event_type
+        ))),
         error => anyhow::Error::new(error),
     }
 }
@@ -190,8 +200,8 @@ async fn would_discard(letters: &dyn DeadLetters, letter: &Letter) -> anyhow::Re
     };
     Ok(Outcome::unconfirmed(plain(&format!(
         "this would leave event {} of wallet {}, a {}, out of {} for ever, and {behind}; add --yes \
-         --reason TEXT if you mean it",
-        found.version, found.wallet.wallet_id, found.event_type, found.projector,
+         --version {} --reason TEXT if you mean it",
+        found.version, found.wallet.wallet_id, found.event_type, found.projector, found.version,
     ))))
 }
 
@@ -264,9 +274,10 @@ mod tests {
         }
     }
 
-    fn discard(yes: bool) -> DeadLettersAction {
-        let reason = yes.then(|| "sent twice".to_owned());
-        DeadLettersAction::Discard { letter: letter(), yes, reason, output: Output::default() }
+    fn discard(version: Option<u64>) -> DeadLettersAction {
+        let reason = version.map(|_| "sent twice".to_owned());
+        let (yes, output) = (version.is_some(), Output::default());
+        DeadLettersAction::Discard { letter: letter(), yes, version, reason, output }
     }
 
     #[tokio::test]
@@ -311,7 +322,7 @@ mod tests {
             all: false,
             output: Output::default(),
         };
-        for action in [replay, discard(false)] {
+        for action in [replay, discard(None)] {
             let complaint = run(&fakes.ports(), &action).await.expect("told").complaint;
             assert!(!complaint.expect("it is parked").contains(char::is_control), "{action:?}");
         }
@@ -321,7 +332,7 @@ mod tests {
     async fn nothing_is_discarded_without_confirmation() {
         let fakes = Arc::new(Fakes::default());
         fakes.park("w-1");
-        let outcome = run(&fakes.ports(), &discard(false)).await.expect("told");
+        let outcome = run(&fakes.ports(), &discard(None)).await.expect("told");
         assert!(outcome.unconfirmed);
         let complaint = outcome.complaint.expect("what would happen");
         assert!(
@@ -329,8 +340,11 @@ mod tests {
             "{complaint}"
         );
         assert!(complaint.contains("2 events behind it"), "{complaint}");
+        assert!(complaint.contains("--version 2"), "{complaint}");
+        let moved = run(&fakes.ports(), &discard(Some(3))).await.expect_err("another is parked");
+        assert!(moved.to_string().contains("at version 2 by now"), "{moved}");
         assert_eq!(fakes.reasons.lock().expect("sound").len(), 0);
-        let done = run(&fakes.ports(), &discard(true)).await.expect("done");
+        let done = run(&fakes.ports(), &discard(Some(2))).await.expect("done");
         assert_eq!(done.text, "3 events applied: ledger no longer parks wallet w-1\n");
         assert_eq!(*fakes.reasons.lock().expect("sound"), ["sent twice"]);
     }
