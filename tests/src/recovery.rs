@@ -137,7 +137,7 @@ async fn a_parked_wallet_is_shown_replayed_and_discarded(database: TempDatabase)
     let discard = ["dead-letters", "discard", "ledger", "bad"];
     let (code, printed) = run(&database, &discard).await;
     assert_eq!(code, 2, "{printed}");
-    let confirmed = [&discard[..], &["--yes", "--reason", "a test"]].concat();
+    let confirmed = [&discard[..], &["--yes", "--version", "3", "--reason", "a test"]].concat();
     let (code, printed) = run(&database, &confirmed).await;
     assert_eq!(code, 0, "{printed}");
     let lines = "SELECT count(*) AS n FROM ledger_entries WHERE wallet_id = 'bad'";
