@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use wallex_testkit::{
-    Client, Inspector, Server, ServerBuilder, TempDatabase, eventually, on_both_databases,
+    Backend, Client, Inspector, Server, ServerBuilder, TempDatabase, eventually, on_both_databases,
 };
 
 use crate::support::create;
@@ -13,6 +13,7 @@ on_both_databases!(
     truncated_projections_are_filled_while_commands_go_on,
     a_parked_wallet_is_shown_replayed_and_discarded,
     the_outbox_is_cleaned_of_what_all_have_processed,
+    a_killed_rebuild_goes_on_where_it_stood,
 );
 
 /// What a command printed, and how it ended.
@@ -174,5 +175,75 @@ async fn the_outbox_is_cleaned_of_what_all_have_processed(database: TempDatabase
     let unprocessed = "SELECT count(*) AS n FROM outbox_unprocessed WHERE projector = 'ledger'";
     assert_eq!(inspector.number(unprocessed).await, 1);
     client.post_text("/admin/projectors/ledger/start", "").await.is(200);
+    inspector.projected().await;
+}
+
+/// One wallet that was created, and `more` like it, written as their commands would have written
+/// them; the projectors have passed them all, and their tables are empty.
+async fn many_wallets_unprojected(database: &TempDatabase, more: u32) -> Inspector {
+    let mut server = Server::start(database).await;
+    create(server.client(), "w", 100).await;
+    let inspector = Inspector::open(database).await;
+    inspector.projected().await;
+    server.terminate();
+    server.wait().await;
+    let uuid = "'00000000-0000-4000-8000-000000' || CAST(100000 + n AS text)";
+    let uuid = match database.backend() {
+        Backend::Postgres => format!("CAST({uuid} AS uuid)"),
+        Backend::Sqlite => uuid.to_owned(),
+    };
+    let numbers = format!(
+        "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {more}) \
+         SELECT n FROM s) s"
+    );
+    let id = "'w-' || CAST(100000 + n AS text)";
+    for statement in [
+        format!(
+            "INSERT INTO events SELECT shard, tenant, {id}, version, position + n, {uuid}, type, \
+             schema_version, payload, metadata, recorded_at_ms FROM events, {numbers}"
+        ),
+        format!(
+            "INSERT INTO wallet_streams SELECT shard, tenant, {id}, version, owner_id, currency, \
+             balance, created_at_ms, updated_at_ms FROM wallet_streams, {numbers}"
+        ),
+        format!("UPDATE shard_heads SET position = position + {more}"),
+        format!("UPDATE projector_checkpoints SET position = position + {more}"),
+        "DELETE FROM wallets".to_owned(),
+        "DELETE FROM ledger_entries".to_owned(),
+    ] {
+        inspector.execute(&statement).await;
+    }
+    inspector
+}
+
+async fn a_killed_rebuild_goes_on_where_it_stood(database: TempDatabase) {
+    let inspector = many_wallets_unprojected(&database, 12_000).await;
+    let rebuild = ServerBuilder::new(&["rebuild", "--quiet"]).env("DATABASE_URL", database.url());
+    let mut rebuild = rebuild.spawn();
+    let begun = "SELECT count(*) AS n FROM operations WHERE progress NOT LIKE '%\"done\":0,%'";
+    eventually("a page is done", async || (inspector.number(begun).await == 1).then_some(())).await;
+    rebuild.kill_nine();
+    let rows = inspector.number("SELECT count(*) AS n FROM wallets").await;
+    assert!((1..12_001).contains(&rows), "it was killed in the middle: {rows}");
+    let more_lines = "SELECT (SELECT count(*) FROM ledger_entries) \
+                      - (SELECT count(*) FROM wallets) AS n";
+    let more_lines = inspector.number(more_lines).await;
+    assert_eq!(more_lines, 1, "a page is whole; its last wallet waits for the next");
+
+    let (code, printed) = run(&database, &["rebuild", "--quiet"]).await;
+    assert!(code == 1 && printed.contains("is running already"), "{printed}");
+    // As after ten seconds.
+    inspector.execute("UPDATE operations SET lease_until_ms = 0").await;
+    let (code, printed) = run(&database, &["rebuild", "--quiet", "--json"]).await;
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(inspector.number("SELECT count(*) AS n FROM operations").await, 1, "the same");
+    let operation = document(&printed);
+    assert_eq!((&operation["state"], &operation["kind"]), (&json!("done"), &json!("rebuild")));
+    assert_eq!(operation["progress"]["done"], 12_001);
+    for table in operation["report"]["tables"].as_array().expect("a list") {
+        assert_eq!((&table["added"], &table["right"]), (&json!(12_001), &json!(0)), "{table}");
+    }
+    let (code, printed) = run(&database, &["drift", "--quiet"]).await;
+    assert_eq!(code, 0, "{printed}");
     inspector.projected().await;
 }
