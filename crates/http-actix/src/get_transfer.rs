@@ -38,16 +38,18 @@ struct TransferLegsJson<'t> {
     reference: Option<&'t str>,
     #[schema(schema_with = schema::recorded_at)]
     recorded_at: String,
-    /// The paying wallet's line.
-    from: LedgerEntryJson<'t>,
-    /// The receiving wallet's line.
-    to: LedgerEntryJson<'t>,
+    /// The paying wallet's line; `null` when that event was left out of the ledger by hand.
+    #[schema(required = true)]
+    from: Option<LedgerEntryJson<'t>>,
+    /// The receiving wallet's line; `null` when that event was left out of the ledger by hand.
+    #[schema(required = true)]
+    to: Option<LedgerEntryJson<'t>>,
 }
 
 /// Read a transfer
 ///
 /// Both legs, as the ledger has them. A transfer that was just made is waited for; 404 says that
-/// there was none when it was asked for.
+/// there was none when it was asked for, or that both legs were left out of the ledger by hand.
 #[utoipa::path(
     get,
     path = "/transfers/{id}",
@@ -83,15 +85,17 @@ pub(crate) async fn get_transfer(
         .await?
         .ok_or_else(|| Problem::transfer_not_found(transfer_id))?;
     let TransferLegs { from, to } = &found.value;
+    // What both legs say, either does.
+    let leg = from.as_ref().or(to.as_ref()).expect("invariant: a transfer that is found has a leg");
     let json = TransferLegsJson {
         transfer_id,
-        currency: from.currency,
-        amount: from.amount,
-        description: from.description.as_ref().map(|description| description.as_str()),
-        reference: from.reference.as_ref().map(|reference| reference.as_str()),
-        recorded_at: rfc3339(from.recorded_at),
-        from: from.into(),
-        to: to.into(),
+        currency: leg.currency,
+        amount: leg.amount,
+        description: leg.description.as_ref().map(|description| description.as_str()),
+        reference: leg.reference.as_ref().map(|reference| reference.as_str()),
+        recorded_at: rfc3339(leg.recorded_at),
+        from: from.as_ref().map(LedgerEntryJson::from),
+        to: to.as_ref().map(LedgerEntryJson::from),
     };
     Ok(projected::ok(&found.positions).json(json))
 }

@@ -222,6 +222,34 @@ async fn transfer_whose_legs_do_not_come_is_a_504() {
 }
 
 #[actix_web::test]
+async fn leg_that_was_left_out_by_hand_is_null_once_the_ledger_has_caught_up() {
+    let harness = Harness::patient();
+    let client = harness.start().await;
+    let path = format!("/transfers/{}", client.transferred().await);
+    let whole = client.get(&path).await.ok();
+    let leave_out = |positions: &[u64]| {
+        *harness.projections.left_out.lock().expect("sound") = positions.to_vec();
+    };
+    for (position, missing, there) in [(3, "from", "to"), (4, "to", "from")] {
+        leave_out(&[position]);
+        let found = client.get(&path).await.ok();
+        assert_eq!((&found[missing], &found[there]), (&Value::Null, &whole[there]));
+        assert_eq!(found["amount"], 30);
+    }
+    leave_out(&[3, 4]);
+    client.get(&path).await.problem(404, "transfer-not-found");
+
+    // Without every event that there is, the ledger may just be behind.
+    let harness = Harness::impatient();
+    let client = harness.start().await;
+    let path = format!("/transfers/{}", client.transferred().await);
+    harness.projections.left_out.lock().expect("sound").push(3);
+    client.open("late", 1).await;
+    harness.projections.hold_at(4);
+    client.get(&path).await.is_behind("0:4");
+}
+
+#[actix_web::test]
 async fn transfer_is_not_found_only_once_the_ledger_has_caught_up() {
     let harness = Harness::patient();
     let client = harness.start().await;

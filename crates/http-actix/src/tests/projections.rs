@@ -1,8 +1,8 @@
 //! Projections in memory: what they say is folded from the store's events, as far as a test lets
 //! them come.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,12 +23,15 @@ pub(super) struct Projections {
     patience: AtomicU64,
     /// How often they were waited for.
     pub(super) waits: AtomicU64,
+    /// Positions of events that were left out of the ledger.
+    pub(super) left_out: Mutex<Vec<u64>>,
 }
 
 impl Projections {
     pub(super) fn of(store: Arc<Memory>) -> Arc<Self> {
         let [held_at, patience] = [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)];
-        Arc::new(Self { store, held_at, patience, waits: AtomicU64::new(0) })
+        let (waits, left_out) = (AtomicU64::new(0), Mutex::default());
+        Arc::new(Self { store, held_at, patience, waits, left_out })
     }
 
     /// Holds them at `position`.
@@ -54,7 +57,9 @@ impl Projections {
     }
 
     async fn lines(&self) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
-        let Projected { value, positions } = self.applied().await?;
+        let Projected { mut value, positions } = self.applied().await?;
+        let left_out = self.left_out.lock().expect("sound");
+        value.retain(|(_, event)| !left_out.contains(&event.position));
         Ok(Projected {
             value: value.iter().map(|(key, event)| line(key, event)).collect(),
             positions,
