@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use wallex_database::Database;
 use wallex_ports::{DeadLetter, DeadLetterError, ReadError, Replay};
 
-use super::number;
 use super::run::{Run, Trouble};
+use super::{number, pace};
 use crate::projector::sentence;
 
 /// Dead letters that are listed at once.
@@ -45,7 +46,9 @@ impl Run {
                 if inner.is_stopping() {
                     return Err(Trouble::Stopped);
                 }
+                let began = Instant::now();
                 self.retry_letter(&letter).await?;
+                pace::give_way(&inner.db, began.elapsed(), &inner.stop).await;
                 self.letter = Some((letter.projector, letter.wallet));
                 let progress = &mut self.operation.progress;
                 (progress.done, self.failing) = (progress.done + 1, None);
