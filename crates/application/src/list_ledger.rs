@@ -9,6 +9,9 @@ use wallex_ports::{
 use crate::list_events::split_page;
 use crate::projected::{ProjectionError, ask_for_version};
 
+/// How many versions a page looks at where a filter may fit few of them.
+const EXAMINED_MAX: u64 = 5_000;
+
 /// Which page of a ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LedgerQuery {
@@ -23,7 +26,8 @@ pub struct LedgerQuery {
 /// One page of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerPage {
-    /// The lines, newest first.
+    /// The lines, newest first. A page that is not the last may be short, or empty: a filter looks
+    /// at so many versions and no more.
     pub entries: Vec<LedgerEntry>,
     /// The version below which the next page begins; `None` on the last page.
     pub next_below: Option<u64>,
@@ -44,7 +48,7 @@ pub async fn list_ledger(
 ) -> Result<Option<Projected<LedgerPage>>, ProjectionError> {
     if query.min_version.is_none() {
         let found = page(models, key, query).await?;
-        if !found.value.entries.is_empty() {
+        if !found.value.entries.is_empty() || found.value.next_below.is_some() {
             return Ok(Some(found));
         }
     }
@@ -62,8 +66,19 @@ async fn page(
     key: &WalletKey,
     query: &LedgerQuery,
 ) -> Result<Projected<LedgerPage>, ReadError> {
-    let found = models.ledger(key, &query.filter, query.limit.saturating_add(1)).await?;
+    let mut filter = query.filter.clone();
+    if filter.entry_type.is_some() || filter.from.is_some() || filter.to.is_some() {
+        let below = match filter.below_version {
+            Some(below) => below,
+            None => models.ledger_version(key).await?.value.saturating_add(1),
+        };
+        let from = below.saturating_sub(EXAMINED_MAX);
+        // A wallet's first version is 1: from there on it is all that is left.
+        (filter.below_version, filter.from_version) = (Some(below), (from > 1).then_some(from));
+    }
+    let found = models.ledger(key, &filter, query.limit.saturating_add(1)).await?;
     let (entries, more) = split_page(found.value, query.limit);
-    let next_below = if more { entries.last().map(|entry| entry.version) } else { None };
+    let next_below =
+        if more { entries.last().map(|entry| entry.version) } else { filter.from_version };
     Ok(Projected { value: LedgerPage { entries, next_below }, positions: found.positions })
 }

@@ -50,7 +50,8 @@ impl<'e> From<&'e LedgerPage> for LedgerPageJson<'e> {
 /// List a wallet's ledger
 ///
 /// Newest first, as the ledger has it: a moment behind the commands. Follow `nextCursor` until it
-/// is `null`: lines that come meanwhile are on no later page. A wallet that was just created is
+/// is `null`: lines that come meanwhile are on no later page. With `type`, `from` or `to`, a page
+/// looks at 5,000 versions at most: it may be short, or empty, and not be the last. A wallet that was just created is
 /// waited for.
 #[utoipa::path(
     get,
@@ -99,6 +100,7 @@ fn read_request(req: &HttpRequest) -> Result<(WalletId, wallex_application::Ledg
     let asked = wallex_application::LedgerQuery {
         filter: LedgerFilter {
             below_version: query.take("cursor", |text| LEDGER.decode(text), &mut errors),
+            from_version: None,
             from: from.map(first_ms_at),
             to: to.map(first_ms_at),
             entry_type: query.take("type", parse_type, &mut errors),

@@ -108,6 +108,8 @@ pub struct LedgerEntry {
 pub struct LedgerFilter {
     /// Only lines of versions below this one.
     pub below_version: Option<u64>,
+    /// Only lines of this version or later.
+    pub from_version: Option<u64>,
     /// Only lines recorded at this time or later.
     pub from: Option<Timestamp>,
     /// Only lines recorded before this time.

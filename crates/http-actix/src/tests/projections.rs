@@ -110,6 +110,7 @@ fn line(key: &WalletKey, recorded: &RecordedEvent) -> LedgerEntry {
 
 fn is_wanted(line: &LedgerEntry, filter: &LedgerFilter) -> bool {
     filter.below_version.is_none_or(|below| line.version < below)
+        && filter.from_version.is_none_or(|from| line.version >= from)
         && filter.from.is_none_or(|from| line.recorded_at >= from)
         && filter.to.is_none_or(|to| line.recorded_at < to)
         && filter.entry_type.is_none_or(|wanted| line.entry_type == wanted)

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `wallet` | position, row by key | one row |
 //! | `wallets_of` | positions, one index range a shard | `limit` rows a shard |
-//! | `ledger` | position, one key range backwards | the wallet's lines, where a filter fits few |
+//! | `ledger` | position, one key range backwards | `limit` rows; the filter's versions, where it fits few |
 //! | `ledger_version` | position, the last key of a range | one row |
 //! | `transfer` | positions, one index range a shard | two rows |
 //! | `heads` | the heads | one row a shard |
@@ -183,8 +183,9 @@ impl ReadModels for SqlReadModels {
             ledger::COLUMNS,
             ledger::TABLE
         );
-        let conditions: [(&str, Option<Value>); 4] = [
+        let conditions: [(&str, Option<Value>); 5] = [
             ("t.version <", filter.below_version.map(|version| version.cast_signed().into())),
+            ("t.version >=", filter.from_version.map(|version| version.cast_signed().into())),
             ("t.recorded_at_ms >=", filter.from.map(|from| from.unix_ms().into())),
             ("t.recorded_at_ms <", filter.to.map(|to| to.unix_ms().into())),
             ("t.type =", filter.entry_type.map(|entry_type| entry_type.as_str().into())),

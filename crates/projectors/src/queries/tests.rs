@@ -258,6 +258,9 @@ async fn ledger_is_read_newest_first_and_filtered(database: TempDatabase) {
             lines.iter().rev().filter(|l| l.entry_type == entry_type).map(|l| l.version).collect();
         assert_eq!(with(only).await, wanted, "{entry_type:?}");
     }
+    let later =
+        LedgerFilter { below_version: Some(6), from_version: Some(4), ..Default::default() };
+    assert_eq!(with(later).await, [5, 4]);
     let all_at_once =
         LedgerFilter { below_version: Some(5), entry_type: Some(EntryType::Debit), ..between };
     assert_eq!(with(all_at_once).await, [3]);

@@ -1,0 +1,125 @@
+//! Pages of a long ledger.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use wallex_application::{LedgerQuery, list_ledger};
+use wallex_domain::{Balance, Currency, OwnerId, TenantId, TransferId, WalletId};
+use wallex_ports::{
+    EntryType, LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition,
+    Timestamp, WalletKey, WalletState, Wallets,
+};
+
+const LINES: u64 = 12_000;
+
+/// A ledger that begins with an opening, and has credits from there on.
+struct Long;
+
+fn line(key: &WalletKey, version: u64) -> LedgerEntry {
+    LedgerEntry {
+        wallet: key.clone(),
+        version,
+        position: version,
+        event_id: Uuid::nil().into(),
+        entry_type: if version == 1 { EntryType::Opening } else { EntryType::Credit },
+        amount: Balance::ZERO,
+        balance_after: Balance::ZERO,
+        currency: Currency::parse("USD").expect("valid"),
+        description: None,
+        reference: None,
+        transfer_id: None,
+        counterparty: None,
+        recorded_at: Timestamp::from_unix_ms(0),
+    }
+}
+
+fn projected<T>(value: T) -> Projected<T> {
+    Projected { value, positions: vec![ShardPosition { shard: 0, position: LINES }] }
+}
+
+#[async_trait]
+impl ReadModels for Long {
+    async fn wallet(&self, _: &WalletKey) -> Result<Projected<Option<WalletState>>, ReadError> {
+        unreachable!("only the ledger is asked for")
+    }
+
+    async fn wallets_of(
+        &self,
+        _: &TenantId,
+        _: &OwnerId,
+        _: Option<&WalletId>,
+        _: u32,
+    ) -> Result<Projected<Vec<WalletState>>, ReadError> {
+        unreachable!("only the ledger is asked for")
+    }
+
+    async fn ledger(
+        &self,
+        key: &WalletKey,
+        filter: &LedgerFilter,
+        limit: u32,
+    ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
+        let below = filter.below_version.unwrap_or(LINES + 1);
+        let from = filter.from_version.unwrap_or(1);
+        let is_all = filter.entry_type.is_none();
+        assert!(is_all || below - from <= 5_000, "{filter:?} looks at too much");
+        let lines = (from..below).rev().map(|version| line(key, version));
+        let fitting = lines.filter(|line| is_all || filter.entry_type == Some(line.entry_type));
+        Ok(projected(fitting.take(limit as usize).collect()))
+    }
+
+    async fn ledger_version(&self, _: &WalletKey) -> Result<Projected<u64>, ReadError> {
+        Ok(projected(LINES))
+    }
+
+    async fn transfer(
+        &self,
+        _: &TenantId,
+        _: TransferId,
+    ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
+        unreachable!("only the ledger is asked for")
+    }
+
+    async fn heads(&self) -> Result<Vec<ShardPosition>, ReadError> {
+        unreachable!("only the ledger is asked for")
+    }
+
+    async fn changed(&self, _: Duration) {
+        unreachable!("nothing is waited for")
+    }
+}
+
+#[async_trait]
+impl Wallets for Long {
+    async fn load(&self, _: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
+        unreachable!("the ledger has the wallet")
+    }
+}
+
+/// The versions on each page, from the newest line to the last page.
+async fn pages(entry_type: Option<EntryType>, limit: u32) -> Vec<Vec<u64>> {
+    let wallet_id = WalletId::parse("w-1").expect("valid");
+    let key = WalletKey { tenant: TenantId::default(), wallet_id };
+    let filter = LedgerFilter { entry_type, ..LedgerFilter::default() };
+    let mut query = LedgerQuery { filter, limit, min_version: None };
+    let mut pages = Vec::new();
+    loop {
+        let found = list_ledger(&Long, &Long, &key, &query, Duration::ZERO).await;
+        let page = found.expect("read").expect("the wallet is there").value;
+        pages.push(page.entries.iter().map(|entry| entry.version).collect());
+        match page.next_below {
+            Some(below) => query.filter.below_version = Some(below),
+            None => return pages,
+        }
+    }
+}
+
+#[tokio::test]
+async fn filter_that_fits_little_is_answered_in_bounded_pages_without_a_gap() {
+    let empty: Vec<u64> = Vec::new();
+    assert_eq!(pages(Some(EntryType::Opening), 200).await, [empty.clone(), empty, vec![1]]);
+    let all_but_first: Vec<u64> = (2..=LINES).rev().collect();
+    assert_eq!(pages(Some(EntryType::Credit), 199).await.concat(), all_but_first);
+    assert_eq!(pages(None, 199).await.concat(), (1..=LINES).rev().collect::<Vec<_>>());
+}
