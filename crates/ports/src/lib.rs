@@ -29,7 +29,7 @@ pub use commit::{
 pub use error::{BoxError, NotMigrated, ReadError};
 pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use operations::{
-    CurrencyTotals, DIFFERENCES_MAX, DeadLetter, DeadLetterError, DeadLetters, Difference,
+    CurrencyTotals, DIFFERENCES_MAX, DeadLetter, DeadLetterError, DeadLetters, Difference, Missing,
     Operation, OperationKind, OperationState, OutboxShard, Place, Progress, ProjectorState,
     ProjectorStatus, Projectors, REPAIRS_MAX, Recovery, Replay, Report, Scope, StartError,
     Statistics, SteerError, StoredEvent, TableTally,

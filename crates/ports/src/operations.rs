@@ -472,6 +472,26 @@ pub struct Operation {
     pub finished_at: Option<Timestamp>,
 }
 
+/// What an operation can't be about, because there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The wallet: it has no events, and no projection has it.
+    Wallet,
+    /// The shard.
+    Shard,
+}
+
+impl Missing {
+    /// `wallet` or `shard`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Shard => "shard",
+        }
+    }
+}
+
 /// Why an operation did not begin.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -479,8 +499,8 @@ pub enum StartError {
     #[error("a {} is running already: {}", .0.kind.as_str(), .0.id)]
     Running(Box<Operation>),
     /// There is no such wallet, or no such shard.
-    #[error("there is no such {0}")]
-    NoSuch(&'static str),
+    #[error("there is no such {}", .0.as_str())]
+    NoSuch(Missing),
     /// The database.
     #[error(transparent)]
     Database(#[from] ReadError),

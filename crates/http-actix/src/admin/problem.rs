@@ -1,6 +1,6 @@
 //! What goes wrong with the projections' operations, as problems.
 
-use wallex_ports::{DeadLetterError, StartError, SteerError};
+use wallex_ports::{DeadLetterError, Missing, StartError, SteerError};
 
 use crate::code::Code;
 use crate::problem::Problem;
@@ -44,11 +44,11 @@ impl From<StartError> for Problem {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Running(operation) => Self::operation_running(&operation),
-            StartError::NoSuch("shard") => Self::new(
+            StartError::NoSuch(Missing::Shard) => Self::new(
                 Code::ShardNotFound,
                 "There is no such shard. GET /admin/outbox lists them.",
             ),
-            StartError::NoSuch(_) => Self::new(
+            StartError::NoSuch(Missing::Wallet) => Self::new(
                 Code::WalletNotFound,
                 "There is no such wallet: it has no events, and no projection has it.",
             ),

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use wallex_domain::WalletId;
 use wallex_ports::{
-    DeadLetter, DeadLetterError, DeadLetters, Operation, OperationKind, OperationState,
+    DeadLetter, DeadLetterError, DeadLetters, Missing, Operation, OperationKind, OperationState,
     OutboxShard, Progress, ProjectorState, ProjectorStatus, Projectors, ReadError, Recovery,
     Replay, Report, Scope, StartError, Statistics, SteerError, StoredEvent, Timestamp, WalletKey,
 };
@@ -201,9 +201,9 @@ impl Recovery for Steered {
         self.reachable()?;
         match &scope {
             Scope::Wallet(key) if key.wallet_id.as_str() == "nobody" => {
-                return Err(StartError::NoSuch("wallet"));
+                return Err(StartError::NoSuch(Missing::Wallet));
             }
-            Scope::Since(from) if from.shard > 0 => return Err(StartError::NoSuch("shard")),
+            Scope::Since(from) if from.shard > 0 => return Err(StartError::NoSuch(Missing::Shard)),
             _ => (),
         }
         let mut operations = self.operations.lock().expect("sound");

@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use wallex_database::{Backend, Database, Row, read_error};
 use wallex_ports::{
-    DeadLetters, IdGenerator, Operation, OperationKind, OutboxShard, ReadError, Recovery, Scope,
-    StartError, Statistics, WalletKey,
+    DeadLetters, IdGenerator, Missing, Operation, OperationKind, OutboxShard, ReadError, Recovery,
+    Scope, StartError, Statistics, WalletKey,
 };
 
 use crate::projector::Projector;
@@ -199,9 +199,9 @@ impl Inner {
         match scope {
             Scope::All => Ok(()),
             Scope::Since(since) if since.shard < shards.count() => Ok(()),
-            Scope::Since(_) => Err(StartError::NoSuch("shard")),
+            Scope::Since(_) => Err(StartError::NoSuch(Missing::Shard)),
             Scope::Wallet(key) if self.knows(key).await.map_err(read_error)? => Ok(()),
-            Scope::Wallet(_) => Err(StartError::NoSuch("wallet")),
+            Scope::Wallet(_) => Err(StartError::NoSuch(Missing::Wallet)),
         }
     }
 

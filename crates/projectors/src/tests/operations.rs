@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use wallex_ports::{
-    OperationKind, OperationState, Progress, Recovery as _, Report, Scope, ShardPosition,
+    Missing, OperationKind, OperationState, Progress, Recovery as _, Report, Scope, ShardPosition,
     StartError,
 };
 use wallex_testkit::{TempDatabase, on_both_databases};
@@ -53,8 +53,8 @@ async fn what_is_not_there_is_refused(database: TempDatabase) {
     let world = World::projected(database, 1).await;
     let recovery = world.recovery(2);
     for (scope, what) in [
-        (Scope::Wallet(key("nobody")), "wallet"),
-        (Scope::Since(ShardPosition { shard: 1, position: 1 }), "shard"),
+        (Scope::Wallet(key("nobody")), Missing::Wallet),
+        (Scope::Since(ShardPosition { shard: 1, position: 1 }), Missing::Shard),
     ] {
         let refused = recovery.begin(OperationKind::Rebuild, scope).await;
         assert!(matches!(refused, Err(StartError::NoSuch(found)) if found == what), "{refused:?}");
