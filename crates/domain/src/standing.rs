@@ -27,7 +27,10 @@ pub enum ApplyError {
         found: Currency,
     },
     /// The balance that the event records is not the one that its amount leads to.
-    #[error("version {version} records a balance of {found}, its amount leads to {expected:?}")]
+    #[error(
+        "version {version} records a balance of {found}, its amount leads {}",
+        .expected.map_or_else(|| "beyond the limits".to_owned(), |balance| format!("to {balance}"))
+    )]
     Balance {
         /// The version that the event would have had.
         version: u64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
-use wallex_database::{Backend, Database, Row, RowError, read_error};
+use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
 use wallex_ports::{
     DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, Timestamp, WalletKey,
 };
@@ -232,10 +232,16 @@ impl DeadLetters for SqlDeadLetters {
         if letter.version != version {
             return Err(DeadLetterError::Moved(Box::new(letter)));
         }
-        if letter.version == 1 {
+        let lost = lost_before(&tx, &letter).await.map_err(read_error)?;
+        if letter.version == 1 || lost.contains(&1) {
             return Err(DeadLetterError::Creation);
         }
-        record_discard(&tx, &letter, reason).await.map_err(read_error)?;
+        if lost.is_empty() {
+            record_discard(&tx, &letter, reason).await.map_err(read_error)?;
+        } else {
+            // The event itself may be good: what it waits for is gone without a trace.
+            record_lost(&tx, &letter, &lost, reason).await.map_err(read_error)?;
+        }
         tx.commit().await.map_err(read_error)?;
         tracing::warn!(
             projector = name,
@@ -381,4 +387,49 @@ async fn record_discard(
     let key = key_values(letter.shard, &letter.projector, &letter.wallet);
     let values = key.into_iter().chain([reason.into()]);
     tx.execute_raw(backend.statement(sql, values)).await.map(|_| ())
+}
+
+/// The versions before the letter's of which neither an event is left nor a word that it was left
+/// out.
+async fn lost_before(tx: &DatabaseTransaction, letter: &DeadLetter) -> Result<Vec<u64>, DbErr> {
+    let sql = "SELECT coalesce((SELECT max(e.version) FROM events e WHERE e.shard = $1 \
+               AND e.tenant = $3 AND e.wallet_id = $4 AND e.version < $5), 0) AS event, \
+               coalesce((SELECT max(d.version) FROM discarded_events d WHERE d.shard = $1 \
+               AND d.projector = $2 AND d.tenant = $3 AND d.wallet_id = $4 AND d.version < $5), 0) \
+               AS discarded";
+    let key = key_values(letter.shard, &letter.projector, &letter.wallet);
+    let values = key.into_iter().chain([letter.version.cast_signed().into()]);
+    let row = tx.query_one_raw(Backend::of(tx).statement(sql, values)).await?.map(Row);
+    let row = row.ok_or_else(|| DbErr::Custom("a SELECT gave no row".to_owned()))?;
+    let (event, discarded): (u64, u64) = (
+        row.number("event").map_err(checkpoint::unreadable)?,
+        row.number("discarded").map_err(checkpoint::unreadable)?,
+    );
+    Ok((event.max(discarded) + 1..letter.version).collect())
+}
+
+async fn record_lost(
+    tx: &DatabaseTransaction,
+    letter: &DeadLetter,
+    versions: &[u64],
+    reason: &str,
+) -> Result<(), DbErr> {
+    let key = || versions.iter().map(|_| &letter.wallet);
+    let mut columns = crate::tables::key_columns(letter.shard, key());
+    let same = |text: &str| versions.iter().map(|_| text.to_owned()).collect::<Vec<_>>();
+    columns.extend([
+        Column::text("projector", same(&letter.projector)),
+        Column::int("version", versions.iter().map(|version| version.cast_signed())),
+        Column::uuid("event_id", versions.iter().map(|_| uuid::Uuid::nil())),
+        Column::text("event_type", same("")),
+        Column::text("error", same("the event is gone")),
+        Column::text("reason", same(reason)),
+        Column::int("discarded_at_ms", versions.iter().map(|_| 0))
+            .computed(format!("{} + {{}}", Backend::of(tx).now_ms())),
+    ]);
+    Insert::into("discarded_events", columns)
+        .tail("ON CONFLICT DO NOTHING")
+        .execute(tx)
+        .await
+        .map(|_| ())
 }

@@ -27,6 +27,20 @@ pub struct Event {
 impl Event {
     /// The event in a row with the columns of [`wallex_outbox::read_after`].
     pub(crate) fn of_row(row: &Row) -> Result<Self, RowError> {
+        // Which row it is that can't be read is what whoever repairs it needs to know.
+        Self::read(row).map_err(|error| {
+            let [position, version] = ["position", "version"].map(|column| row.int(column).ok());
+            let wallet = row.text("wallet_id").ok();
+            let place = format!(
+                "the event at position {position:?}, version {version:?} of wallet {wallet:?}, \
+                 can't be read: {}",
+                crate::projector::sentence(&error)
+            );
+            RowError::new("event", place)
+        })
+    }
+
+    fn read(row: &Row) -> Result<Self, RowError> {
         let event_type = row.text("type")?;
         let payload: Option<String> = row.parse_nullable("payload")?;
         let schema_version = row.int("schema_version")?;

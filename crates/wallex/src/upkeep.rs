@@ -8,10 +8,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::Database;
-use wallex_ports::{
-    OperationKind, ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _, Scope,
-    StartError,
-};
+use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _};
 use wallex_projectors::SqlRecovery;
 
 use crate::config::Config;
@@ -126,15 +123,9 @@ impl Upkeep {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "interrupted operations could not be looked for");
         }
-        if all.iter().any(|status| status.parked_wallets > 0) {
-            match self.recovery.begin(OperationKind::Retry, Scope::All).await {
-                // Another process is at it.
-                Ok(_) | Err(StartError::Running(_)) => {}
-                Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "dead letters could not be tried again");
-                }
-            }
+        if let Err(error) = self.recovery.retry_parked().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "dead letters could not be tried again");
         }
         for stale in all.iter().filter(|status| status.lag_events() > 0) {
             let still = u128::from(stale.lag_age_ms) > self.recovery_interval.as_millis();

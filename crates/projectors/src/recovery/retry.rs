@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use wallex_database::Database;
-use wallex_ports::{DeadLetter, DeadLetterError, ReadError, Replay};
+use wallex_ports::{DeadLetter, DeadLetterError, ReadError, Replay, Scope, WalletKey};
 
 use super::run::{Run, Trouble};
 use super::{number, pace};
@@ -55,6 +55,30 @@ impl Run {
                 progress.total = progress.total.max(progress.done);
                 self.measure();
                 self.record_sometimes().await?;
+            }
+        }
+    }
+
+    /// At the end of a rebuild: what was parked because of a row that is right again waits no longer.
+    pub(super) async fn settle_letters(&mut self) -> Result<(), Trouble> {
+        let inner = Arc::clone(&self.inner);
+        self.operation.report.parked = 0;
+        let mut after: Option<(String, WalletKey)> = None;
+        loop {
+            let behind = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
+            let letters = inner.letters.list(None, behind, LETTERS_MAX).await?;
+            let Some(last) = letters.last() else { return Ok(()) };
+            after = Some((last.projector.clone(), last.wallet.clone()));
+            for letter in letters {
+                if inner.is_stopping() {
+                    // The rows are right; the letters are tried again by and by.
+                    return Ok(());
+                }
+                if !matches!(&self.operation.scope, Scope::Wallet(key) if *key != letter.wallet) {
+                    let began = Instant::now();
+                    self.retry_letter(&letter).await?;
+                    pace::give_way(&inner.db, began.elapsed(), &inner.stop).await;
+                }
             }
         }
     }

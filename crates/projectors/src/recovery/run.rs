@@ -185,7 +185,11 @@ impl Run {
             Scope::All => self.walk_all().await,
             Scope::Wallet(key) => self.walk_wallet(&key).await,
             Scope::Since(since) => self.walk_since(since).await,
+        }?;
+        if self.operation.kind == OperationKind::Rebuild {
+            self.settle_letters().await?;
         }
+        Ok(())
     }
 
     /// Says how many events there are, where that is not known yet.

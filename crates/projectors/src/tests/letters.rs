@@ -18,6 +18,7 @@ on_both_databases!(
     only_the_event_that_was_seen_is_discarded,
     a_replay_never_parks_a_wallet_further_back,
     a_letter_before_its_checkpoint_keeps_its_own_error,
+    a_hole_in_a_history_is_discarded_and_not_the_event_behind_it,
 );
 
 /// Three wallets; the third event of `bad` is replaced by what can't be applied, before anything is
@@ -227,4 +228,23 @@ async fn a_letter_before_its_checkpoint_keeps_its_own_error(database: TempDataba
     world.execute("UPDATE projector_checkpoints SET position = 0").await;
     let replayed = world.letters().replay("ledger", &key("bad")).await.expect("tried");
     assert_eq!(replayed, Replay::StillParked(Box::new(before)));
+}
+
+async fn a_hole_in_a_history_is_discarded_and_not_the_event_behind_it(database: TempDatabase) {
+    let mut world = poisoned(database, "version = 3").await;
+    for table in ["events", "outbox"] {
+        let gone = format!("DELETE FROM {table} WHERE wallet_id = 'bad' AND version = 3");
+        world.execute(&gone).await;
+    }
+    project(&world).await;
+    let (letter, event) = world.letters().show("ledger", &key("bad")).await.expect("parked");
+    assert_eq!((letter.version, event.is_some()), (4, true), "{}", letter.error);
+    let discarded = world.letters().discard("ledger", &key("bad"), 4, "lost").await;
+    assert_eq!(discarded.expect("discarded"), Replay::Applied { events: 2 });
+    assert_eq!(lines(&world, "bad").await, 4, "all but the one that is gone");
+    let recorded = "SELECT count(*) FROM discarded_events WHERE version = 3 AND reason = 'lost'";
+    assert_eq!(world.number(recorded).await, 1);
+    world.credit("bad", 1).await;
+    project(&world).await;
+    assert_eq!(lines(&world, "bad").await, 5);
 }

@@ -1,6 +1,8 @@
 //! `wallex drift`: compares the projections and the write side's state with the events.
 
-use wallex_ports::{CurrencyTotals, Difference, Operation, OperationKind, Report};
+use wallex_ports::{
+    CurrencyTotals, Difference, Operation, OperationKind, Place, ProjectorStatus, Report,
+};
 
 use super::progress::View;
 use super::table::{Align, Table};
@@ -24,16 +26,47 @@ pub(super) async fn drift(
     let recovery = ports.recovery.as_ref();
     let scope = arguments.scope();
     let operation = follow::to_its_end(recovery, OperationKind::Drift, scope, view, stop).await?;
-    let balances = operation.report.trial_balance.iter().all(CurrencyTotals::balances);
-    let complaint = match operation.report.differences_total {
-        0 if balances => None,
-        0 => Some("the trial balance does not balance: see TRANSFERS IN and OUT".to_owned()),
-        n => Some(format!(
-            "{}; `wallex rebuild` puts the projections right",
-            counted(n, "difference was found", "differences were found")
-        )),
-    };
+    let complaint = complaint(&operation.report);
+    let behind = behind(&ports.projectors.status().await?);
+    let text = |operation: &Operation| text(operation) + &behind;
     follow::outcome(&operation, arguments.progress, text, complaint)
+}
+
+/// What is not as it should be, and what helps.
+fn complaint(report: &Report) -> Option<String> {
+    let named = |place: fn(Place) -> bool| report.differences.iter().any(|d| place(d.place));
+    if report.differences_total > 0 {
+        let found = counted(report.differences_total, "difference was", "differences were");
+        let mut text = format!("{found} found");
+        if named(|place| matches!(place, Place::ReadModel | Place::Ledger)) {
+            text.push_str("; `wallex rebuild` puts the projections right");
+        }
+        if named(|place| matches!(place, Place::Events | Place::WriteSide)) {
+            text.push_str("; events and write side were changed by hand: see the runbook");
+        }
+        return Some(text);
+    }
+    if report.parked > 0 {
+        let open = counted(report.parked, "dead letter is", "dead letters are");
+        return Some(format!("{open} open: see `wallex dead-letters list`"));
+    }
+    let balances = report.trial_balance.iter().all(CurrencyTotals::balances);
+    (!balances).then(|| "the trial balance does not balance: see TRANSFERS IN and OUT".to_owned())
+}
+
+/// What was not compared, because it is not projected yet.
+fn behind(all: &[ProjectorStatus]) -> String {
+    let late = all.iter().filter(|status| status.lag_events() > 0);
+    let lines = late.map(|status| {
+        format!(
+            "\n{} is {} behind in shard {}: its table was compared as far as it has come, and its \
+             column counts the rest as the events have it\n",
+            status.projector,
+            counted(status.lag_events(), "event", "events"),
+            status.shard
+        )
+    });
+    lines.collect()
 }
 
 fn text(operation: &Operation) -> String {
@@ -128,8 +161,6 @@ fn trial_balance(totals: &[CurrencyTotals]) -> String {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-
-    use wallex_ports::Place;
 
     use super::*;
     use crate::commands::fakes::{Fakes, arguments};

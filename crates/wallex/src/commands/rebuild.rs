@@ -1,6 +1,6 @@
 //! `wallex rebuild`: compares the projections with the events, and puts right what differs.
 
-use wallex_ports::{Operation, OperationKind};
+use wallex_ports::{Operation, OperationKind, Place, Report};
 
 use super::progress::View;
 use super::table::{Align, Table};
@@ -21,7 +21,17 @@ pub(super) async fn rebuild(
     let recovery = ports.recovery.as_ref();
     let scope = arguments.scope();
     let operation = follow::to_its_end(recovery, OperationKind::Rebuild, scope, view, stop).await?;
-    follow::outcome(&operation, arguments.progress, text, None)
+    let complaint = complaint(&operation.report);
+    follow::outcome(&operation, arguments.progress, text, complaint)
+}
+
+/// A history that breaks off is nothing that a rebuild could put right.
+fn complaint(report: &Report) -> Option<String> {
+    let broken = report.differences.iter().filter(|d| d.place == Place::Events).count();
+    (broken > 0).then(|| {
+        "some histories break off, and their projections end there: `wallex drift` names them"
+            .to_owned()
+    })
 }
 
 fn text(operation: &Operation) -> String {
