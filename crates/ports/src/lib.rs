@@ -11,11 +11,14 @@
 mod answer;
 mod clock;
 mod commit;
+mod dead_letters;
 mod error;
 mod idempotency;
 mod operations;
+mod projectors;
 mod read;
 mod read_models;
+mod recovery;
 mod request;
 mod shard;
 mod timestamp;
@@ -26,16 +29,17 @@ pub use commit::{
     Claim, CommitError, Committer, LockedWallets, NewEvent, StreamAppend, StreamVersion, Unit,
     UnitOutcome,
 };
+pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters, Replay, StoredEvent};
 pub use error::{BoxError, NotMigrated, ReadError};
 pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use operations::{
-    CurrencyTotals, DIFFERENCES_MAX, DeadLetter, DeadLetterError, DeadLetters, Difference, Missing,
-    Operation, OperationKind, OperationState, OutboxShard, Place, Progress, ProjectorState,
-    ProjectorStatus, Projectors, REPAIRS_MAX, Recovery, Replay, Report, Scope, StartError,
-    Statistics, SteerError, StoredEvent, TableTally,
+    CurrencyTotals, DIFFERENCES_MAX, Difference, Missing, Operation, OperationKind, OperationState,
+    Place, Progress, REPAIRS_MAX, Report, Scope, StartError, TableTally,
 };
+pub use projectors::{ProjectorState, ProjectorStatus, Projectors, SteerError};
 pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
 pub use read_models::{EntryType, LedgerEntry, LedgerFilter, Projected, ReadModels, ShardPosition};
+pub use recovery::{OutboxShard, Recovery, Statistics};
 pub use request::{CorrelationId, EventMetadata, IdempotencyKey, Route, Traceparent};
 pub use shard::{MAX_SHARDS, Shards};
 pub use timestamp::Timestamp;
