@@ -18,6 +18,7 @@ on_both_databases!(
     ctrl_c_exits_with_0,
     without_auto_migrate_the_server_waits_for_the_migration,
     nodes_that_start_at_once_migrate_once,
+    projections_that_were_taken_back_are_said_to_be_missing_and_come_again,
     migrations_go_down_and_up_again,
 );
 
@@ -100,6 +101,25 @@ async fn migrate(database: &TempDatabase, arguments: &str) -> String {
     let status = process.wait().await;
     assert!(status.success(), "{arguments:?}: {}", process.logs());
     process.logs()
+}
+
+async fn projections_that_were_taken_back_are_said_to_be_missing_and_come_again(
+    database: TempDatabase,
+) {
+    let server = Server::start(&database).await;
+    let client = server.client();
+    create(client, "w", 100).await;
+    let inspector = Inspector::open(&database).await;
+    inspector.projected().await;
+    migrate(&database, "down --steps 1 --yes").await;
+    for path in ["/wallets/w?consistency=eventual", "/wallets?ownerId=o", "/admin/projectors"] {
+        client.get(path).await.is_problem(503, "database-not-migrated");
+    }
+    // The commands need none of it.
+    client.post("/wallets/w/credit", &json!({ "amount": 1 })).await.is(200);
+    migrate(&database, "up").await;
+    inspector.projected().await;
+    assert_eq!(client.get("/wallets/w?consistency=eventual").await.is(200)["balance"], 101);
 }
 
 async fn nodes_that_start_at_once_migrate_once(database: TempDatabase) {

@@ -5,7 +5,7 @@
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::Error as SqlxError;
-use wallex_ports::ReadError;
+use wallex_ports::{NotMigrated, ReadError};
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +88,30 @@ fn classify_sqlite(code: &str) -> ErrorClass {
     }
 }
 
+/// Whether a table or a column is not there: the schema was taken back under a running process, or
+/// one was renamed by hand.
+fn is_undefined(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
+        error
+    else {
+        return false;
+    };
+    let SqlxError::Database(database) = &**source else { return false };
+    let code = database.code().unwrap_or_default();
+    match database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        // undefined_table, undefined_column
+        Some(_) => ["42P01", "42703"].contains(&&*code),
+        // SQLite has one code for all that is wrong with a statement.
+        None => database.message().starts_with("no such "),
+    }
+}
+
 /// The port's error for a read that failed.
 #[must_use]
 pub fn read_error(error: DbErr) -> ReadError {
+    if is_undefined(&error) {
+        return ReadError::Unavailable(NotMigrated.into());
+    }
     match classify(&error) {
         ErrorClass::Unavailable | ErrorClass::Transient | ErrorClass::Blocked => {
             ReadError::Unavailable(error.into())

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use wallex_testkit::{Server, TempDatabase, run_in_foreground};
+use wallex_testkit::{ServerBuilder, TempDatabase, run_in_foreground};
 
 const URL_VARIABLE: &str = "WALLEX_URL";
 
@@ -32,6 +32,8 @@ async fn run() -> Result<u8> {
         "postgres" => TempDatabase::postgres().await,
         other => bail!("{other} is neither sqlite nor postgres"),
     };
-    let server = Server::start(&database).await;
+    // Who tries everything also stops the projectors; no reader should then wait for them for long.
+    let builder = ServerBuilder::on(&database).env("WALLEX_PROJECTION_WAIT_MS", "100");
+    let server = builder.start().await;
     run_in_foreground(&program, words, &[(URL_VARIABLE, server.client().base())]).await
 }
