@@ -8,10 +8,12 @@ use bytestring::ByteString;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use wallex_database::{Backend, Database, KeyedSelect, Row, RowError, read_error};
 use wallex_ports::{
-    IdempotencyRecords, KeyScope, ReadError, RequestHash, Shards, StoredAnswer, StoredRecord,
+    ExpiredRecords, IdempotencyRecords, KeyScope, ReadError, RequestHash, Shards, StoredAnswer,
+    StoredRecord,
 };
 
 use crate::scope_columns;
+use crate::sweep::sweep;
 
 const COLUMNS: &str = "t.tenant, t.route, t.key, t.request_hash, \
                        CAST(t.http_status AS bigint) AS http_status, t.etag, t.location, t.response";
@@ -79,6 +81,13 @@ impl IdempotencyRecords for SqlIdempotencyRecords {
         let shards = self.db.shards()?;
         let scopes: Vec<_> = scopes.iter().collect();
         stored_records(self.db.read(), shards, &scopes).await.map_err(read_error)
+    }
+}
+
+#[async_trait]
+impl ExpiredRecords for SqlIdempotencyRecords {
+    async fn sweep(&self, rows_max: u32) -> Result<u64, ReadError> {
+        sweep(&self.db, rows_max).await
     }
 }
 

@@ -41,3 +41,14 @@ pub trait IdempotencyRecords: Send + Sync {
     /// record can't be understood.
     async fn lookup(&self, scopes: &[KeyScope]) -> Result<Vec<Option<StoredRecord>>, ReadError>;
 }
+
+/// Deletes idempotency records that nobody can ask for any more.
+#[async_trait]
+pub trait ExpiredRecords: Send + Sync {
+    /// Deletes at most `rows_max` expired records; how many it were. Fewer than `rows_max` says that
+    /// none is left.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] when the database does not answer.
+    async fn sweep(&self, rows_max: u32) -> Result<u64, ReadError>;
+}

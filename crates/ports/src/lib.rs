@@ -31,7 +31,7 @@ pub use commit::{
 };
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters, Replay, StoredEvent};
 pub use error::{BoxError, NotMigrated, ReadError};
-pub use idempotency::{IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
+pub use idempotency::{ExpiredRecords, IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use operations::{
     CurrencyTotals, DIFFERENCES_MAX, Difference, Missing, Operation, OperationKind, OperationState,
     Place, Progress, REPAIRS_MAX, Report, Scope, StartError, TableTally,

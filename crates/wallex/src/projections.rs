@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use wallex_database::Database;
+use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_ports::{DeadLetters, IdGenerator, Projectors, ReadModels};
 use wallex_projectors::{
     RecoverySettings, SqlDeadLetters, SqlProjectors, SqlReadModels, SqlRecovery, WorkerTasks,
@@ -42,6 +43,7 @@ impl Projections {
             Arc::clone(db),
             Arc::clone(&all),
             Arc::clone(&dead_letters),
+            Arc::new(SqlIdempotencyRecords::new(Arc::clone(db))),
             Arc::new(UuidV7Ids),
             RecoverySettings::default(),
         );

@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use wallex_database::{Backend, Database, Row, read_error};
 use wallex_ports::{
-    DeadLetters, IdGenerator, Missing, Operation, OperationKind, OutboxShard, ReadError, Recovery,
-    Scope, StartError, Statistics, WalletKey,
+    DeadLetters, ExpiredRecords, IdGenerator, Missing, Operation, OperationKind, OutboxShard,
+    ReadError, Recovery, Scope, StartError, Statistics, WalletKey,
 };
 
 use crate::projector::Projector;
@@ -71,6 +71,7 @@ struct Inner {
     db: Arc<Database>,
     projectors: Arc<[Arc<dyn Projector>]>,
     letters: Arc<dyn DeadLetters>,
+    expired: Arc<dyn ExpiredRecords>,
     ids: Arc<dyn IdGenerator>,
     settings: RecoverySettings,
     /// Whether this process is about to end.
@@ -81,18 +82,21 @@ struct Inner {
 }
 
 impl SqlRecovery {
-    /// For the projections of `projectors`, which are in the order of their names.
+    /// For the projections of `projectors`, which are in the order of their names. `expired` is what is
+    /// swept by hand.
     #[must_use]
     pub fn new(
         db: Arc<Database>,
         projectors: Arc<[Arc<dyn Projector>]>,
         letters: Arc<dyn DeadLetters>,
+        expired: Arc<dyn ExpiredRecords>,
         ids: Arc<dyn IdGenerator>,
         settings: RecoverySettings,
     ) -> Self {
         let (stop, tasks) = (watch::Sender::new(false), Mutex::default());
         let counting = Arc::default();
-        let inner = Inner { db, projectors, letters, ids, settings, stop, tasks, counting };
+        let inner =
+            Inner { db, projectors, letters, expired, ids, settings, stop, tasks, counting };
         Self { inner: Arc::new(inner) }
     }
 
@@ -246,7 +250,7 @@ impl Inner {
         self.db.shards()?;
         let mut deleted = 0;
         for _ in 0..SWEEP_CHUNKS_MAX {
-            let chunk = wallex_idempotency::sweep(&self.db, SWEEP_ROWS_MAX).await?;
+            let chunk = self.expired.sweep(SWEEP_ROWS_MAX).await?;
             deleted += chunk;
             // A chunk that is not full may have left rows that claims held.
             if chunk < u64::from(SWEEP_ROWS_MAX) || self.is_stopping() {

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::sync::watch;
 use uuid::Uuid;
 use wallex_database::Row;
+use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_ports::{
     IdGenerator, Operation, OperationKind, OperationState, Place, Recovery as _, Report, Scope,
 };
@@ -116,7 +117,9 @@ impl World {
     fn recovery_of(&self, projectors: Arc<[Arc<dyn Projector>]>, page: u32) -> SqlRecovery {
         let settings = RecoverySettings { page_events_max: Some(page) };
         let letters = Arc::new(self.letters());
-        SqlRecovery::new(Arc::clone(&self.db), projectors, letters, Arc::new(Ids), settings)
+        let expired = Arc::new(SqlIdempotencyRecords::new(Arc::clone(&self.db)));
+        let (db, ids) = (Arc::clone(&self.db), Arc::new(Ids));
+        SqlRecovery::new(db, projectors, letters, expired, ids, settings)
     }
 
     /// Runs an operation to its end.

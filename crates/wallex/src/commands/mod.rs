@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_migrations::SchemaReadiness;
 use wallex_ports::{DeadLetters, Projectors, Readiness, Recovery};
 use wallex_projectors::{
@@ -95,6 +96,7 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
         Arc::clone(&db),
         all_projectors(),
         Arc::clone(&dead_letters),
+        Arc::new(SqlIdempotencyRecords::new(Arc::clone(&db))),
         Arc::new(UuidV7Ids),
         RecoverySettings::default(),
     ));
