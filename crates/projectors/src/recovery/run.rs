@@ -9,7 +9,7 @@ use sea_orm::DbErr;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use wallex_database::{Database, read_error};
+use wallex_database::{Database, ErrorClass, classify, read_error};
 use wallex_ports::{
     DIFFERENCES_MAX, Operation, OperationKind, OperationState, REPAIRS_MAX, ReadError, Scope,
     WalletKey,
@@ -44,7 +44,11 @@ pub(super) enum Trouble {
 
 impl From<DbErr> for Trouble {
     fn from(error: DbErr) -> Self {
-        Self::Storage(read_error(error))
+        // A table that is not there is nothing to wait for, and its name is what helps.
+        Self::Storage(match classify(&error) {
+            ErrorClass::Permanent => ReadError::Storage(error.into()),
+            _ => read_error(error),
+        })
     }
 }
 
