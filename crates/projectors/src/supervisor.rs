@@ -19,7 +19,7 @@ const READY_POLL: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Events in one transaction. On SQLite it holds the one writer, and a command may be waiting.
 const POSTGRES_BATCH_EVENTS_MAX: u32 = 2_000;
-const SQLITE_BATCH_EVENTS_MAX: u32 = 256;
+const SQLITE_BATCH_EVENTS_MAX: u32 = 512;
 
 /// Every projector there is, by name. A new one is added here, and nowhere else.
 #[must_use]

@@ -42,7 +42,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Under load, what is committed meanwhile gathers this long for the next batch: a batch has a price
 /// that does not depend on its size, and the commands need the same processor and disk. The first
 /// commit after a pause waits for nothing.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 /// Over how long the rate of events is taken.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 

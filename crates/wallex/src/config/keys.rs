@@ -316,7 +316,7 @@ pub(crate) const KEYS: &[Key] = &[
         "WALLEX_PROJECTOR_BATCH_EVENTS_MAX",
         "projector_batch_events_max",
         "Events that one transaction of a projector applies, at most. Not set: 2000 on PostgreSQL, \
-         256 on SQLite, where it holds the one writer.",
+         512 on SQLite, where it holds the one writer.",
         Kind::Whole {
             min: 1,
             max: 10_000,
