@@ -92,7 +92,7 @@ struct ScopeArgs {
     /// Only wallets that have an event at this position of the shard or behind it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     from_position: Option<u64>,
-    /// The shard of `--from-position` [0].
+    /// The shard of `--from-position`, 0 unless told.
     #[arg(long, value_name = "S", requires = "from_position", value_parser = clap::value_parser!(u16).range(..i64::from(MAX_SHARDS)))]
     shard: Option<u16>,
 }
@@ -114,7 +114,7 @@ pub(crate) enum OutboxAction {
     Status(Output),
     /// Delete rows that every projector has passed and that are old enough. The events stay.
     Cleanup {
-        /// Only rows older than this [WALLEX_OUTBOX_RETENTION_HOURS].
+        /// Only rows older than this; `WALLEX_OUTBOX_RETENTION_HOURS` unless told.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=OLDER_THAN_HOURS_MAX))]
         older_than_hours: Option<u64>,
         #[command(flatten)]
