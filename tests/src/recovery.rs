@@ -24,11 +24,12 @@ async fn run(database: &TempDatabase, arguments: &[&str]) -> (i32, String) {
     (status.code().expect("it ended by itself"), command.logs())
 }
 
-/// The JSON document that a command printed; it may have complained behind it.
+/// The JSON document that a command printed. What it complained of on stderr may stand anywhere in
+/// between: the two streams are read at the same time.
 fn document(printed: &str) -> Value {
-    let end = printed.rfind("\n}").map_or(printed.len(), |end| end + 2);
-    let begin = printed.find('{').expect("a document");
-    serde_json::from_str(&printed[begin..end]).unwrap_or_else(|e| panic!("{e}: {printed}"))
+    let lines: Vec<&str> = printed.lines().filter(|line| !line.starts_with("wallex: ")).collect();
+    let document = lines.join("\n");
+    serde_json::from_str(&document).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
 async fn some_wallets(client: &Client) {
