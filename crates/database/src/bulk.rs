@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 
 use crate::Backend;
 
-/// SQLite's limit on parameters in one statement is 32,766; the widest row here has 12.
+/// SQLite's limit on parameters in one statement is 32,766; the widest row, a line of the ledger, has 15.
 const SQLITE_CHUNK_ROWS_MAX: usize = 1024;
 
 /// One column of many rows.
