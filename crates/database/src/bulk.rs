@@ -5,135 +5,10 @@
 //! `VALUES`, in chunks whose lengths are powers of two, so that a handful of texts is prepared in
 //! all.
 
-use std::fmt::Write as _;
-
-use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 
 use crate::Backend;
-
-/// SQLite's limit on parameters in one statement is 32,766; the widest row, a line of the ledger, has 15.
-const SQLITE_CHUNK_ROWS_MAX: usize = 1024;
-
-/// One column of many rows.
-#[derive(Debug, Clone)]
-pub struct Column {
-    name: &'static str,
-    values: Values,
-    /// The expression written, `{}` standing for the value; empty for the value itself.
-    expression: String,
-}
-
-#[derive(Debug, Clone)]
-enum Values {
-    Int(Vec<i64>),
-    Text(Vec<String>),
-    Uuid(Vec<String>),
-    Json(Vec<String>),
-}
-
-impl Column {
-    /// Whole numbers.
-    pub fn int(name: &'static str, values: impl IntoIterator<Item = i64>) -> Self {
-        Self::of(name, Values::Int(values.into_iter().collect()))
-    }
-
-    /// Texts.
-    pub fn text(name: &'static str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self::of(name, Values::Text(values.into_iter().map(Into::into).collect()))
-    }
-
-    /// UUIDs: `uuid` on PostgreSQL, text on SQLite.
-    pub fn uuid(name: &'static str, values: impl IntoIterator<Item = uuid::Uuid>) -> Self {
-        Self::of(name, Values::Uuid(values.into_iter().map(|id| id.to_string()).collect()))
-    }
-
-    /// JSON documents as text: `jsonb` on PostgreSQL, text on SQLite. They travel as text, which
-    /// is three times as fast as a parsed tree.
-    pub fn json(name: &'static str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self::of(name, Values::Json(values.into_iter().map(Into::into).collect()))
-    }
-
-    /// Writes `expression` instead of the value itself, which stands in it as `{}`.
-    #[must_use]
-    pub fn computed(mut self, expression: impl Into<String>) -> Self {
-        self.expression = expression.into();
-        self
-    }
-
-    fn of(name: &'static str, values: Values) -> Self {
-        Self { name, values, expression: String::new() }
-    }
-
-    fn len(&self) -> usize {
-        match &self.values {
-            Values::Int(values) => values.len(),
-            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => values.len(),
-        }
-    }
-
-    fn expression(&self, value: &str) -> String {
-        if self.expression.is_empty() {
-            value.to_owned()
-        } else {
-            self.expression.replace("{}", value)
-        }
-    }
-
-    fn array_cast(&self) -> &'static str {
-        match self.values {
-            Values::Int(_) => "::bigint[]",
-            Values::Text(_) => "::text[]",
-            Values::Uuid(_) => "::text[]::uuid[]",
-            Values::Json(_) => "::text[]::jsonb[]",
-        }
-    }
-
-    fn value(&self, row: usize) -> Value {
-        match &self.values {
-            Values::Int(values) => values[row].into(),
-            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
-                values[row].clone().into()
-            }
-        }
-    }
-
-    fn into_array(self) -> Value {
-        let (kind, values): (_, Vec<Value>) = match self.values {
-            Values::Int(values) => {
-                (ArrayType::BigInt, values.into_iter().map(Into::into).collect())
-            }
-            Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
-                (ArrayType::String, values.into_iter().map(Into::into).collect())
-            }
-        };
-        Value::Array(kind, Some(Box::new(values)))
-    }
-}
-
-fn rows_of(columns: &[Column]) -> usize {
-    let rows = columns.first().map_or(0, Column::len);
-    assert!(columns.iter().all(|c| c.len() == rows), "invariant: every column has as many values");
-    rows
-}
-
-/// `UNNEST($1::bigint[], …) AS r(a, …)`.
-fn unnest(columns: &[Column]) -> String {
-    let mut sql = String::from("UNNEST(");
-    for (i, column) in columns.iter().enumerate() {
-        let comma = if i == 0 { "" } else { ", " };
-        let _ = write!(sql, "{comma}${}{}", i + 1, column.array_cast());
-    }
-    let names: Vec<_> = columns.iter().map(|c| c.name).collect();
-    let _ = write!(sql, ") AS r({})", names.join(", "));
-    sql
-}
-
-/// The largest power of two that is at most `rows` and at most the limit.
-fn sqlite_chunk(rows: usize) -> usize {
-    let rows = rows.min(SQLITE_CHUNK_ROWS_MAX);
-    1 << (usize::BITS - 1 - rows.leading_zeros())
-}
+use crate::columns::{Column, rows_of, sqlite_chunk, unnest};
 
 /// `INSERT` of many rows.
 #[derive(Debug, Clone)]
@@ -190,7 +65,7 @@ impl Insert {
         }
         match backend {
             Backend::Postgres => {
-                let sql = self.postgres_sql();
+                let sql = self.postgres_sql(0, "");
                 vec![(sql, self.columns.into_iter().map(Column::into_array).collect())]
             }
             Backend::Sqlite => {
@@ -210,20 +85,25 @@ impl Insert {
     }
 
     fn names(&self) -> String {
-        self.columns.iter().map(|c| c.name).collect::<Vec<_>>().join(", ")
+        self.columns.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ")
     }
 
-    fn postgres_sql(&self) -> String {
+    /// Its text, with `taken` parameters before its own, and `joined` behind its rows.
+    pub(crate) fn postgres_sql(&self, taken: usize, joined: &str) -> String {
         let selected: Vec<_> =
-            self.columns.iter().map(|c| c.expression(&format!("r.{}", c.name))).collect();
+            self.columns.iter().map(|c| c.expression(&format!("r.{}", c.name()))).collect();
         format!(
-            "INSERT INTO {} ({}) SELECT {} FROM {} {}",
+            "INSERT INTO {} ({}) SELECT {} FROM {} {joined} {}",
             self.table,
             self.names(),
             selected.join(", "),
-            unnest(&self.columns),
+            unnest(&self.columns, taken),
             self.tail
         )
+    }
+
+    pub(crate) fn into_columns(self) -> Vec<Column> {
+        self.columns
     }
 
     fn sqlite_sql(&self, rows: usize) -> String {
@@ -282,7 +162,7 @@ impl KeyedSelect {
             let sql = format!(
                 "SELECT {} FROM {} JOIN {} AS t ON {}{and}{} {}",
                 self.select,
-                unnest(&self.keys),
+                unnest(&self.keys, 0),
                 self.table,
                 joined(&self.keys),
                 self.condition,
@@ -336,7 +216,7 @@ impl KeyedDelete {
             let sql = format!(
                 "DELETE FROM {} AS t USING {} WHERE {}",
                 self.table,
-                unnest(&self.keys),
+                unnest(&self.keys, 0),
                 joined(&self.keys)
             );
             let values: Vec<_> = self.keys.into_iter().map(Column::into_array).collect();
@@ -352,9 +232,73 @@ impl KeyedDelete {
     }
 }
 
+/// `UPDATE` of the rows with many keys, each by values of its own.
+#[derive(Debug, Clone)]
+pub struct KeyedUpdate {
+    table: &'static str,
+    set: &'static str,
+    keys: Vec<Column>,
+    values: Vec<Column>,
+    condition: &'static str,
+}
+
+impl KeyedUpdate {
+    /// The rows of `table` whose key columns equal those of a row of `keys`. In `set` and `condition`
+    /// the row that stands is `t`, and `r` holds its keys and its `values`.
+    #[must_use]
+    pub fn new(
+        table: &'static str,
+        set: &'static str,
+        keys: Vec<Column>,
+        values: Vec<Column>,
+        condition: &'static str,
+    ) -> Self {
+        Self { table, set, keys, values, condition }
+    }
+
+    /// Runs it on SQLite; how many rows were changed. On PostgreSQL it is part of a
+    /// [`With`](crate::With).
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute_on_sqlite(self, conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let Self { table, set, condition, .. } = self;
+        let joined = joined(&self.keys);
+        let columns: Vec<Column> = self.keys.into_iter().chain(self.values).collect();
+        let names = names(&columns, "");
+        let mut changed = 0;
+        for (rows, values) in value_lists(&columns, rows_of(&columns)) {
+            let sql = format!(
+                "WITH r({names}) AS (VALUES {rows}) UPDATE {table} AS t SET {set} FROM r \
+                 WHERE {joined} AND {condition}"
+            );
+            let statement = Backend::Sqlite.statement(sql, values);
+            changed += conn.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
+    /// Its text, with `taken` parameters before its own.
+    pub(crate) fn postgres_sql(&self, taken: usize) -> String {
+        let columns: Vec<Column> = self.keys.iter().chain(&self.values).cloned().collect();
+        format!(
+            "UPDATE {} AS t SET {} FROM {} WHERE {} AND {}",
+            self.table,
+            self.set,
+            unnest(&columns, taken),
+            joined(&self.keys),
+            self.condition
+        )
+    }
+
+    pub(crate) fn into_columns(self) -> impl Iterator<Item = Column> {
+        self.keys.into_iter().chain(self.values)
+    }
+}
+
 /// `t.a = r.a AND …`.
 fn joined(keys: &[Column]) -> String {
-    let equal: Vec<_> = keys.iter().map(|k| format!("t.{0} = r.{0}", k.name)).collect();
+    let equal: Vec<_> = keys.iter().map(|k| format!("t.{0} = r.{0}", k.name())).collect();
     equal.join(" AND ")
 }
 
@@ -375,7 +319,7 @@ fn value_lists(keys: &[Column], rows: usize) -> Vec<(String, Vec<Value>)> {
 
 /// The names of `keys`, each behind `prefix`.
 fn names(keys: &[Column], prefix: &str) -> String {
-    let names: Vec<_> = keys.iter().map(|k| format!("{prefix}{}", k.name)).collect();
+    let names: Vec<_> = keys.iter().map(|k| format!("{prefix}{}", k.name())).collect();
     names.join(", ")
 }
 

@@ -88,6 +88,18 @@ fn classify_sqlite(code: &str) -> ErrorClass {
     }
 }
 
+/// Whether PostgreSQL refused a NULL (not_null_violation). Nothing that Wallex writes is NULL but by
+/// intention, to take a statement back.
+#[must_use]
+pub fn is_refused_null(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
+        error
+    else {
+        return false;
+    };
+    matches!(&**source, SqlxError::Database(database) if database.code().as_deref() == Some("23502"))
+}
+
 /// Whether a table or a column is not there: the schema was taken back under a running process, or
 /// one was renamed by hand.
 fn is_undefined(error: &DbErr) -> bool {

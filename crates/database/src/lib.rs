@@ -9,6 +9,7 @@
 //! | durable at COMMIT | `synchronous_commit = on` | WAL with `synchronous = FULL` |
 
 mod bulk;
+mod columns;
 mod connect;
 mod error;
 mod options;
@@ -16,10 +17,13 @@ mod postgres;
 mod rows;
 mod sqlite;
 mod url;
+mod with;
 
-pub use bulk::{Column, Insert, KeyedDelete, KeyedSelect};
+pub use bulk::{Insert, KeyedDelete, KeyedSelect, KeyedUpdate};
+pub use columns::Column;
 pub use connect::{Backend, ConnectError, Database};
-pub use error::{ErrorClass, classify, read_error};
+pub use error::{ErrorClass, classify, is_refused_null, read_error};
 pub use options::ConnectOptions;
 pub use rows::{Row, RowError};
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use with::With;

@@ -1,17 +1,33 @@
 //! Claiming keys.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Backend, Column, Insert, KeyedDelete, Row, RowError};
-use wallex_ports::{Claim, KeyScope, Shards};
+use wallex_database::{Backend, Column, Insert, With};
+use wallex_ports::{Claim, Shards};
 
 use crate::scope_columns;
 
-/// Inserts a record for each claim, in key order; whether each was won, in the order of `claims`. A
-/// claim is lost to a record that has not expired. Two claims on one key are a mistake of the
-/// caller.
+/// On PostgreSQL: adds `claimed`, a row for each of `claims` that was won, if `condition` holds; the
+/// condition under which all were won.
+pub fn claim_in(
+    with: &mut With,
+    shards: Shards,
+    claims: &[&Claim],
+    condition: &str,
+) -> Option<String> {
+    if claims.is_empty() {
+        return None;
+    }
+    let insert = insertion(Backend::Postgres, shards, claims);
+    // The word WHERE also tells PostgreSQL's grammar that ON CONFLICT is not a join's ON.
+    with.insert("claimed", insert, &format!("WHERE {condition}"), "1");
+    let count = i64::try_from(claims.len()).expect("invariant: a batch is small");
+    Some(format!("(SELECT count(*) FROM claimed) = {}", with.int(count)))
+}
+
+/// On SQLite: inserts a record for each of `claims`; whether all were won. When not, the transaction is
+/// to be rolled back.
 ///
 /// # Errors
 /// The database's.
@@ -19,13 +35,20 @@ pub async fn claim(
     conn: &impl ConnectionTrait,
     shards: Shards,
     claims: &[&Claim],
-) -> Result<Vec<bool>, DbErr> {
+) -> Result<bool, DbErr> {
+    let won = insertion(Backend::Sqlite, shards, claims).execute(conn).await?;
+    Ok(won == claims.len() as u64)
+}
+
+/// A record for each of `claims`, in key order. A claim is lost to a record that has not expired: then
+/// its row is not among those that were written. Two claims on one key are a mistake of the caller.
+fn insertion(backend: Backend, shards: Shards, claims: &[&Claim]) -> Insert {
     let mut sorted = claims.to_vec();
     sorted.sort_by(|a, b| {
-        let key = |claim: &&Claim| (shards.of_key(&claim.scope), claim.scope.clone());
-        key(a).cmp(&key(b))
+        let shard = |claim: &Claim| shards.of_key(&claim.scope);
+        shard(a).cmp(&shard(b)).then_with(|| a.scope.cmp(&b.scope))
     });
-    let now_ms = Backend::of(conn).now_ms();
+    let now_ms = backend.now_ms();
     let mut columns = scope_columns(shards, sorted.iter().map(|claim| &claim.scope));
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let ttl_ms = |claim: &&Claim| i64::try_from(claim.ttl_ms).unwrap_or(i64::MAX / 2);
@@ -39,46 +62,13 @@ pub async fn claim(
         Column::int("expires_at_ms", sorted.iter().map(ttl_ms))
             .computed(format!("{now_ms} + {{}}")),
     ]);
-    let won = Insert::into("idempotency_keys", columns)
-        .tail(format!(
-            "ON CONFLICT (shard, tenant, route, key) DO UPDATE SET \
-             request_hash = excluded.request_hash, http_status = excluded.http_status, \
-             etag = excluded.etag, location = excluded.location, response = excluded.response, \
-             created_at_ms = excluded.created_at_ms, expires_at_ms = excluded.expires_at_ms \
-             WHERE idempotency_keys.expires_at_ms <= {now_ms} RETURNING tenant, route, key"
-        ))
-        .query(conn)
-        .await?;
-    let won: Result<HashSet<_>, RowError> = won
-        .into_iter()
-        .map(|row| {
-            let row = Row(row);
-            Ok((row.text("tenant")?, row.text("route")?, row.text("key")?))
-        })
-        .collect();
-    let won = won.map_err(|error| DbErr::Type(error.to_string()))?;
-    let is_won = |scope: &KeyScope| {
-        won.contains(&(
-            scope.tenant.to_string(),
-            scope.route.as_str().to_owned(),
-            scope.key.to_string(),
-        ))
-    };
-    Ok(claims.iter().map(|claim| is_won(&claim.scope)).collect())
-}
-
-/// Takes back records that this transaction claimed.
-///
-/// # Errors
-/// The database's.
-pub async fn release(
-    conn: &impl ConnectionTrait,
-    shards: Shards,
-    scopes: &[&KeyScope],
-) -> Result<(), DbErr> {
-    let keys = scope_columns(shards, scopes.iter().copied());
-    KeyedDelete::new("idempotency_keys", keys).execute(conn).await?;
-    Ok(())
+    Insert::into("idempotency_keys", columns).tail(format!(
+        "ON CONFLICT (shard, tenant, route, key) DO UPDATE SET \
+         request_hash = excluded.request_hash, http_status = excluded.http_status, \
+         etag = excluded.etag, location = excluded.location, response = excluded.response, \
+         created_at_ms = excluded.created_at_ms, expires_at_ms = excluded.expires_at_ms \
+         WHERE idempotency_keys.expires_at_ms <= {now_ms}"
+    ))
 }
 
 fn hex(bytes: &[u8]) -> String {

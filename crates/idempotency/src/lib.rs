@@ -8,7 +8,7 @@ mod claim;
 mod lookup;
 mod sweep;
 
-pub use claim::{claim, release};
+pub use claim::{claim, claim_in};
 pub use lookup::{SqlIdempotencyRecords, stored_records};
 pub use sweep::sweep;
 

@@ -5,63 +5,60 @@
 //! the consumer's checkpoint, and by all when it is at or below the lowest. The row refers to the
 //! event's payload by (shard, tenant, wallet, version).
 //!
-//! [`enqueue`] is one statement on PostgreSQL. [`read_after`] is an index range scan, at any backlog.
+//! What is appended is enqueued in its transaction: by a part of the one statement there is on PostgreSQL
+//! ([`enqueue_appended`]), by a statement on SQLite ([`enqueue_after`]). [`read_after`] is an index range scan, at any backlog.
 //! [`lag`] and [`shards`] read a few rows a shard. [`clean`] deletes a bounded range of positions.
 
 mod cleanup;
 mod read;
 
-use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
-use wallex_domain::EventId;
-use wallex_ports::{OutboxShard, ReadError, WalletKey};
+use sea_orm::{ConnectionTrait, DbErr, Value};
+use wallex_database::{Backend, Database, Row, RowError, With, read_error};
+use wallex_ports::{OutboxShard, ReadError};
 
 pub use cleanup::clean;
 pub use read::read_after;
 
-/// An event to be handed to every consumer.
-#[derive(Debug, Clone)]
-pub struct OutboxRow<'a> {
-    /// Its shard.
-    pub shard: u16,
-    /// Its place in the shard.
-    pub position: u64,
-    /// Its stream.
-    pub stream: &'a WalletKey,
-    /// Its place in the stream.
-    pub version: u64,
-    /// Its type.
-    pub event_type: &'static str,
-    /// Its identity.
-    pub event_id: EventId,
-    /// Its metadata, JSON.
-    pub metadata: String,
+/// What an outbox row takes of its event.
+const COLUMNS: &str = "shard, position, tenant, wallet_id, version, type, event_id, metadata";
+
+/// On PostgreSQL: adds `enqueued`, the rows of the events that the part `appended` returns, to the
+/// statement that appends them.
+pub fn enqueue_appended(with: &mut With) {
+    // In the database's time, which the lag is measured in: nodes' clocks differ.
+    let now_ms = Backend::Postgres.now_ms();
+    with.part(
+        "enqueued",
+        format!(
+            "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
+             FROM appended RETURNING 1"
+        ),
+    );
 }
 
-/// Inserts `rows`, in the transaction that appends their events.
+/// On SQLite: inserts the rows of the `count` events of `shard` behind the position `before`, in the
+/// transaction that appended them.
 ///
 /// # Errors
 /// The database's; an event that is enqueued already is a unique violation.
-pub async fn enqueue(conn: &impl ConnectionTrait, rows: Vec<OutboxRow<'_>>) -> Result<(), DbErr> {
-    let expected = rows.len() as u64;
-    let now_ms = Backend::of(conn).now_ms();
-    let columns = vec![
-        Column::int("shard", rows.iter().map(|row| i64::from(row.shard))),
-        Column::int("position", rows.iter().map(|row| row.position.cast_signed())),
-        Column::text("tenant", rows.iter().map(|row| row.stream.tenant.as_str())),
-        Column::text("wallet_id", rows.iter().map(|row| row.stream.wallet_id.as_str())),
-        Column::int("version", rows.iter().map(|row| row.version.cast_signed())),
-        Column::text("type", rows.iter().map(|row| row.event_type)),
-        Column::uuid("event_id", rows.iter().map(|row| row.event_id.as_uuid())),
-        // In the database's time, which the lag is measured in: nodes' clocks differ.
-        Column::int("created_at_ms", rows.iter().map(|_| 0)).computed(format!("{now_ms} + {{}}")),
-        Column::json("metadata", rows.into_iter().map(|row| row.metadata)),
-    ];
-    let written = Insert::into("outbox", columns).execute(conn).await?;
-    if written == expected {
+pub async fn enqueue_after(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    before: u64,
+    count: u64,
+) -> Result<(), DbErr> {
+    let now_ms = Backend::Sqlite.now_ms();
+    let sql = format!(
+        "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
+         FROM events WHERE shard = $1 AND position > $2 AND position <= $3"
+    );
+    let numbers = [before, before + count].map(|n| Value::from(n.cast_signed()));
+    let values = [i64::from(shard).into()].into_iter().chain(numbers);
+    let written = conn.execute_raw(Backend::Sqlite.statement(sql, values)).await?.rows_affected();
+    if written == count {
         Ok(())
     } else {
-        Err(DbErr::Custom(format!("{written} of {expected} outbox rows were written")))
+        Err(DbErr::Custom(format!("{written} of {count} outbox rows were written")))
     }
 }
 

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbErr, Value};
 use wallex_database::{Backend, Column, Insert};
 use wallex_ports::{NewEvent, WalletKey};
 
-use crate::encode_metadata;
+use crate::metadata::encode_metadata;
 
 /// An event with its place in its stream and in its shard.
 #[derive(Debug, Clone, Copy)]
@@ -21,21 +21,17 @@ pub struct PositionedEvent<'a> {
     pub event: &'a NewEvent,
 }
 
-/// Inserts `events`.
-///
-/// # Errors
-/// The database's; a version or position that is taken is a unique violation.
-pub async fn append(
-    conn: &impl ConnectionTrait,
-    events: &[PositionedEvent<'_>],
-) -> Result<(), DbErr> {
+/// The rows of `events`; `position` is an expression for their position, `{}` standing for what they
+/// say.
+pub(crate) fn insertion(events: &[PositionedEvent<'_>], position: &str) -> Insert {
     let encoded: Vec<_> = events.iter().map(|e| e.event.event.encode()).collect();
     let columns = vec![
         Column::int("shard", events.iter().map(|e| i64::from(e.shard))),
         Column::text("tenant", events.iter().map(|e| e.stream.tenant.as_str())),
         Column::text("wallet_id", events.iter().map(|e| e.stream.wallet_id.as_str())),
         Column::int("version", events.iter().map(|e| e.version.cast_signed())),
-        Column::int("position", events.iter().map(|e| e.position.cast_signed())),
+        Column::int("position", events.iter().map(|e| e.position.cast_signed()))
+            .computed(position),
         Column::uuid("event_id", events.iter().map(|e| e.event.event_id.as_uuid())),
         Column::text("type", encoded.iter().map(|e| e.event_type)),
         Column::int("schema_version", encoded.iter().map(|e| i64::from(e.schema_version))),
@@ -43,13 +39,7 @@ pub async fn append(
         Column::int("recorded_at_ms", events.iter().map(|e| e.event.recorded_at.unix_ms())),
         Column::json("payload", encoded.into_iter().map(|e| e.payload)),
     ];
-    let written = Insert::into("events", columns).execute(conn).await?;
-    let expected = events.len() as u64;
-    if written == expected {
-        Ok(())
-    } else {
-        Err(DbErr::Custom(format!("{written} of {expected} events were written")))
-    }
+    Insert::into("events", columns)
 }
 
 /// Whether `event` stands in the store as version `version` of `stream`.

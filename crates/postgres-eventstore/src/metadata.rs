@@ -17,7 +17,7 @@ struct MetadataJson<'a> {
 
 /// The JSON that is stored for `metadata`.
 #[must_use]
-pub fn encode_metadata(metadata: &EventMetadata) -> String {
+pub(crate) fn encode_metadata(metadata: &EventMetadata) -> String {
     serde_json::to_string(&MetadataJson {
         correlation_id: metadata.correlation_id.as_str().into(),
         causation_id: metadata.causation_id,

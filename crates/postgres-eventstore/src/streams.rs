@@ -3,14 +3,25 @@
 use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
-use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
+use wallex_database::{Column, Insert, KeyedSelect, KeyedUpdate, Row, RowError};
 use wallex_domain::{Balance, Currency, TenantId, Wallet, WalletId};
 use wallex_ports::{Shards, Timestamp, WalletKey, WalletState};
 
 const STATE: &str = "t.tenant, t.wallet_id, t.version, t.owner_id, t.currency, t.balance, \
                      t.created_at_ms, t.updated_at_ms";
 
-fn key_columns<'a>(
+/// A wallet that goes from one version to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    /// Which wallet.
+    pub key: &'a WalletKey,
+    /// The version that it must have.
+    pub expected_version: u64,
+    /// What becomes of it.
+    pub state: &'a WalletState,
+}
+
+pub(crate) fn key_columns<'a>(
     shards: Shards,
     keys: impl Iterator<Item = &'a WalletKey> + Clone,
 ) -> Vec<Column> {
@@ -109,64 +120,26 @@ fn row_columns(shards: Shards, rows: &[(&WalletKey, &WalletState)]) -> Vec<Colum
     columns
 }
 
-/// Inserts the rows of new wallets, in key order; the keys of those that were not there yet. Waits
-/// for another transaction that is creating the same wallet.
-///
-/// # Errors
-/// The database's.
-pub async fn create_streams(
-    conn: &impl ConnectionTrait,
-    shards: Shards,
-    rows: &[(&WalletKey, &WalletState)],
-) -> Result<Vec<WalletKey>, DbErr> {
-    let created = Insert::into("wallet_streams", row_columns(shards, rows))
-        .tail("ON CONFLICT DO NOTHING RETURNING tenant, wallet_id")
-        .query(conn)
-        .await?;
-    created
-        .into_iter()
-        .map(|row| {
-            let row = Row(row);
-            Ok(WalletKey { tenant: row.parse("tenant")?, wallet_id: row.parse("wallet_id")? })
-        })
-        .collect::<Result<_, RowError>>()
-        .map_err(|error| DbErr::Type(error.to_string()))
+/// The rows of new wallets, where there are none yet. It waits for another transaction that is creating
+/// one of them.
+pub(crate) fn creation(shards: Shards, rows: &[(&WalletKey, &WalletState)]) -> Insert {
+    Insert::into("wallet_streams", row_columns(shards, rows)).tail("ON CONFLICT DO NOTHING")
 }
 
-/// Moves existing rows on to `rows`. Their locks are held, so the versions are known to fit.
-///
-/// # Errors
-/// The database's.
-pub async fn update_streams(
-    conn: &impl ConnectionTrait,
-    shards: Shards,
-    rows: &[(&WalletKey, &WalletState)],
-) -> Result<(), DbErr> {
-    let written = Insert::into("wallet_streams", row_columns(shards, rows))
-        .tail(
-            "ON CONFLICT (shard, tenant, wallet_id) DO UPDATE SET version = excluded.version, \
-             balance = excluded.balance, updated_at_ms = excluded.updated_at_ms",
-        )
-        .execute(conn)
-        .await?;
-    let expected = rows.len() as u64;
-    if written == expected {
-        Ok(())
-    } else {
-        Err(DbErr::Custom(format!("{written} of {expected} wallets were updated")))
-    }
-}
-
-/// Takes back rows that this transaction created.
-///
-/// # Errors
-/// The database's.
-pub async fn delete_streams(
-    conn: &impl ConnectionTrait,
-    shards: Shards,
-    keys: &[&WalletKey],
-) -> Result<(), DbErr> {
-    let keys = key_columns(shards, keys.iter().copied());
-    KeyedDelete::new("wallet_streams", keys).execute(conn).await?;
-    Ok(())
+/// Moves the rows of existing wallets on, where they still have the version that is expected.
+pub(crate) fn moving_on(shards: Shards, moves: &[Move<'_>]) -> KeyedUpdate {
+    let states = || moves.iter().map(|moved| moved.state);
+    let values = vec![
+        Column::int("expected", moves.iter().map(|moved| moved.expected_version.cast_signed())),
+        Column::int("version", states().map(|s| s.wallet.version().cast_signed())),
+        Column::int("balance", states().map(|s| s.wallet.balance().minor_units())),
+        Column::int("updated_at_ms", states().map(|s| s.updated_at.unix_ms())),
+    ];
+    KeyedUpdate::new(
+        "wallet_streams",
+        "version = r.version, balance = r.balance, updated_at_ms = r.updated_at_ms",
+        key_columns(shards, moves.iter().map(|moved| moved.key)),
+        values,
+        "t.version = r.expected",
+    )
 }

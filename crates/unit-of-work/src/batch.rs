@@ -1,41 +1,40 @@
 //! Which units of a batch can be written together: pure bookkeeping, no SQL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use wallex_ports::{StreamAppend, Unit, WalletKey};
+use wallex_ports::{StoredRecord, StreamAppend, Unit, UnitOutcome, WalletKey};
 
 /// What is known of a unit so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// It fits, as far as is known.
     Alive,
     /// It rests on a version that is not true.
     Conflict,
     /// Its key was answered before.
-    KeyTaken,
+    KeyTaken(StoredRecord),
 }
 
 /// A wallet that another transaction created or holds: no unit's expectation fits.
 pub(crate) const TAKEN: u64 = u64::MAX;
 
-/// A batch, the versions that the database holds, and what that makes of each unit.
+/// A batch, what is known of the database, and what that makes of each unit.
 pub(crate) struct Batch<'a> {
-    pub(crate) units: &'a [Unit],
-    committed: HashMap<WalletKey, u64>,
+    units: &'a [Unit],
+    /// The versions that the database was seen to hold. Of the others the first unit that names one is
+    /// believed, until the database refuses.
+    known: HashMap<WalletKey, u64>,
     fates: Vec<Fate>,
+    rests: BTreeMap<&'a WalletKey, u64>,
 }
 
 impl<'a> Batch<'a> {
-    /// `committed` holds the version of every wallet that the units name; one that is missing does
-    /// not exist.
-    pub(crate) fn new(units: &'a [Unit], committed: HashMap<WalletKey, u64>) -> Self {
-        let mut batch = Self { units, committed, fates: vec![Fate::Alive; units.len()] };
+    /// Of which nothing is known yet.
+    pub(crate) fn new(units: &'a [Unit]) -> Self {
+        let fates = vec![Fate::Alive; units.len()];
+        let mut batch = Self { units, known: HashMap::new(), fates, rests: BTreeMap::new() };
         batch.settle();
         batch
-    }
-
-    pub(crate) fn fates(&self) -> &[Fate] {
-        &self.fates
     }
 
     /// The units that fit, with their place in the batch.
@@ -49,20 +48,64 @@ impl<'a> Batch<'a> {
         self.alive().flat_map(|(_, unit)| &unit.appends)
     }
 
-    /// Another transaction created these wallets first.
-    pub(crate) fn creations_lost<'b>(&mut self, keys: impl IntoIterator<Item = &'b WalletKey>) {
-        for key in keys {
-            self.committed.insert(key.clone(), TAKEN);
+    /// The wallets that the fitting units rest on, with their versions before the batch; 0 for one
+    /// that must not exist.
+    pub(crate) fn rests(&self) -> &BTreeMap<&'a WalletKey, u64> {
+        &self.rests
+    }
+
+    /// Whether the fitting units write nothing: refusals without a key, or none at all.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.alive().all(|(_, unit)| unit.claim.is_none() && unit.appends.is_empty())
+    }
+
+    /// The wallets that the units name whose keys were not answered before, sorted, each once.
+    pub(crate) fn wallets(&self) -> Vec<WalletKey> {
+        let open = self.units.iter().zip(&self.fates);
+        let open = open.filter(|(_, fate)| !matches!(fate, Fate::KeyTaken(_)));
+        let keys: BTreeSet<&WalletKey> =
+            open.flat_map(|(unit, _)| named(unit)).map(|(key, _)| key).collect();
+        keys.into_iter().cloned().collect()
+    }
+
+    /// The database holds these versions, of all [`wallets`](Self::wallets), and these units' keys were
+    /// answered before. What was believed is forgotten.
+    pub(crate) fn learn(
+        &mut self,
+        known: HashMap<WalletKey, u64>,
+        taken: impl IntoIterator<Item = (usize, StoredRecord)>,
+    ) {
+        self.known = known;
+        for fate in &mut self.fates {
+            if *fate == Fate::Conflict {
+                *fate = Fate::Alive;
+            }
+        }
+        for (unit, stored) in taken {
+            self.fates[unit] = Fate::KeyTaken(stored);
         }
         self.settle();
     }
 
-    /// The keys of these units were answered before.
-    pub(crate) fn claims_lost(&mut self, units: impl IntoIterator<Item = usize>) {
-        for unit in units {
-            self.fates[unit] = Fate::KeyTaken;
+    /// What became of each unit, when those that fit were written.
+    pub(crate) fn outcomes(self) -> Vec<UnitOutcome> {
+        let outcome = |fate| match fate {
+            Fate::Alive => UnitOutcome::Committed,
+            Fate::Conflict => UnitOutcome::VersionConflict,
+            Fate::KeyTaken(stored) => UnitOutcome::KeyTaken { stored },
+        };
+        self.fates.into_iter().map(outcome).collect()
+    }
+
+    /// What became of each unit, when those that fit could not be written, because others were faster
+    /// each time.
+    pub(crate) fn defeated(mut self) -> Vec<UnitOutcome> {
+        for fate in &mut self.fates {
+            if *fate == Fate::Alive {
+                *fate = Fate::Conflict;
+            }
         }
-        self.settle();
+        self.outcomes()
     }
 
     /// Walks the units in order over the versions; one that does not fit takes no effect, and those
@@ -71,15 +114,22 @@ impl<'a> Batch<'a> {
     fn settle(&mut self) {
         let mut moved: HashMap<&WalletKey, u64> = HashMap::new();
         let mut fallen: HashSet<&WalletKey> = HashSet::new();
+        self.rests.clear();
         for (unit, fate) in self.units.iter().zip(&mut self.fates) {
-            let fits = |stream: &WalletKey, expected: u64| {
-                let version = moved.get(stream).or(self.committed.get(stream));
-                !fallen.contains(stream) && version.copied().unwrap_or(0) == expected
+            let fits = |(stream, expected): (&WalletKey, u64)| {
+                let version = moved
+                    .get(stream)
+                    .or_else(|| self.known.get(stream))
+                    .or_else(|| self.rests.get(stream));
+                !fallen.contains(stream) && version.is_none_or(|version| *version == expected)
             };
-            let reads_fit = unit.reads.iter().all(|read| fits(&read.stream, read.version));
-            let appends_fit = unit.appends.iter().all(|a| fits(&a.stream, a.expected_version));
-            if *fate == Fate::Alive && !(reads_fit && appends_fit) {
+            if *fate == Fate::Alive && !named(unit).all(fits) {
                 *fate = Fate::Conflict;
+            }
+            if *fate == Fate::Alive {
+                for (stream, expected) in named(unit) {
+                    self.rests.entry(stream).or_insert(expected);
+                }
             }
             for append in &unit.appends {
                 if *fate == Fate::Alive {
@@ -93,28 +143,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The wallets that `units` name, sorted, each once.
-pub(crate) fn streams(units: &[Unit]) -> Vec<WalletKey> {
-    let mut keys: Vec<_> = units
-        .iter()
-        .flat_map(|unit| {
-            let reads = unit.reads.iter().map(|read| &read.stream);
-            reads.chain(unit.appends.iter().map(|append| &append.stream))
-        })
-        .cloned()
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// The wallets that a unit says do not exist, without creating them: what a refusal rests on.
-pub(crate) fn said_to_be_missing(units: &[Unit]) -> Vec<WalletKey> {
-    let reads = units.iter().flat_map(|unit| &unit.reads);
-    reads.filter(|read| read.version == 0).map(|read| read.stream.clone()).collect()
-}
-
-/// Whether `units` write nothing at all: refusals without a key.
-pub(crate) fn only_reads(units: &[Unit]) -> bool {
-    units.iter().all(|unit| unit.claim.is_none() && unit.appends.is_empty())
+/// The wallets that `unit` names, with the versions that it expects.
+fn named(unit: &Unit) -> impl Iterator<Item = (&WalletKey, u64)> {
+    let read = unit.reads.iter().map(|read| (&read.stream, read.version));
+    read.chain(unit.appends.iter().map(|append| (&append.stream, append.expected_version)))
 }

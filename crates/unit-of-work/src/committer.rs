@@ -1,23 +1,28 @@
 //! The transaction around what is written, and what is known when it fails.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use wallex_database::{Backend, Database, ErrorClass, classify};
+use wallex_idempotency::stored_records;
 use wallex_ports::{
-    CommitError, Committer, LockedWallets, NewEvent, Shards, StreamAppend, Unit, UnitOutcome,
-    WalletKey, WalletState,
+    CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
+    Unit, UnitOutcome, WalletKey, WalletState,
 };
 use wallex_postgres_eventstore::{
     Held, hold_positions, holds_event, lock_streams, stream_versions,
 };
 
-use crate::batch::{Batch, Fate, TAKEN, only_reads, said_to_be_missing, streams};
-use crate::write::{Written, write};
+use crate::attempt::{Attempt, attempt};
+use crate::batch::{Batch, TAKEN};
+use crate::rows::Rows;
 
+/// How often what fits of a batch is tried. Each refusal but the last is looked into, and leaves out
+/// what does not fit; only who is overtaken in between is refused again.
+const ATTEMPTS_MAX: u32 = 4;
 /// How often the outcome of a lost COMMIT is looked up before it is given up as unknown.
 const LOOKUPS_MAX: u32 = 8;
 /// The pause after the first look-up that failed; it doubles each time.
@@ -45,60 +50,86 @@ impl SqlCommitter {
         self.db.shards().map_err(|error| CommitError::Unavailable(error.into()))
     }
 
-    /// Locks the wallets of `units`, but for those that another transaction holds; the versions of
-    /// those that exist. One that is held is missing there like one that does not exist: a unit
-    /// that changes it does not fit then, and for one that only says that it does not exist, it is
-    /// looked at without a lock.
-    async fn lock_free(
+    /// Writes what fits of `units`: what fits is believed at first, and known after a refusal.
+    async fn write(&self, units: &[Unit]) -> Result<Vec<UnitOutcome>, CommitError> {
+        let shards = self.shards()?;
+        let mut batch = Batch::new(units);
+        if batch.only_reads() {
+            // One look at the versions verifies what refusals without a key rest on.
+            self.look(&mut batch, shards).await.map_err(before_commit)?;
+        }
+        for _ in 0..ATTEMPTS_MAX {
+            if batch.only_reads() {
+                return Ok(batch.outcomes());
+            }
+            match self.attempt(&batch, &Rows::of(&batch, shards), shards).await? {
+                Attempt::Written(_) => return Ok(batch.outcomes()),
+                Attempt::Refused => self.look(&mut batch, shards).await.map_err(before_commit)?,
+            }
+        }
+        Ok(batch.defeated())
+    }
+
+    /// Writes `rows`, all that fits of `batch`, and makes it durable.
+    async fn attempt(
         &self,
-        transaction: &DatabaseTransaction,
-        units: &[Unit],
-    ) -> Result<HashMap<WalletKey, u64>, DbErr> {
-        let shards = self.db.shards().map_err(|error| DbErr::Custom(error.to_string()))?;
-        let locked = lock_streams(transaction, shards, &streams(units), Held::Skip).await?;
-        let mut committed = versions(&locked);
-        let missing: Vec<_> = said_to_be_missing(units)
-            .into_iter()
-            .filter(|key| !committed.contains_key(key))
-            .collect();
-        // One that is there after all is held or new: nothing can rest on it this time.
-        let held = stream_versions(transaction, shards, &missing).await?.into_keys();
-        committed.extend(held.map(|key| (key, TAKEN)));
-        Ok(committed)
+        batch: &Batch<'_>,
+        rows: &Rows<'_>,
+        shards: Shards,
+    ) -> Result<Attempt, CommitError> {
+        if self.db.backend() == Backend::Sqlite {
+            let transaction = self.db.begin().await.map_err(before_commit)?;
+            let written = attempt(&transaction, shards, rows).await.map_err(before_commit)?;
+            return self.end(transaction, batch, written).await;
+        }
+        match attempt(self.db.write(), shards, rows).await {
+            Err(error) if may_have_committed(&error) => self.look_up(batch, error).await,
+            attempted => attempted.map_err(before_commit),
+        }
     }
 
-    /// Refusals without a key write nothing: one look at the versions verifies what they rest on.
-    async fn verify(&self, units: &[Unit]) -> Result<Vec<UnitOutcome>, CommitError> {
-        let keys = streams(units);
-        let committed = stream_versions(self.db.read(), self.shards()?, &keys).await;
-        let batch = Batch::new(units, committed.map_err(before_commit)?);
-        let outcome = |fate: &Fate| match fate {
-            Fate::Alive => UnitOutcome::Committed,
-            Fate::Conflict | Fate::KeyTaken => UnitOutcome::VersionConflict,
-        };
-        Ok(batch.fates().iter().map(outcome).collect())
-    }
-
-    async fn write_and_commit(
+    /// Commits what was written, or rolls back what was refused.
+    async fn end(
         &self,
         transaction: DatabaseTransaction,
-        units: &[Unit],
-        committed: HashMap<WalletKey, u64>,
-    ) -> Result<Vec<UnitOutcome>, CommitError> {
-        let shards = self.shards()?;
-        let written = write(&transaction, shards, units, committed).await.map_err(before_commit)?;
-        if !written.anything {
+        batch: &Batch<'_>,
+        attempted: Attempt,
+    ) -> Result<Attempt, CommitError> {
+        if matches!(attempted, Attempt::Refused) {
             transaction.rollback().await.map_err(before_commit)?;
-            return Ok(written.outcomes);
+            return Ok(attempted);
         }
         match transaction.commit().await {
-            Ok(()) => Ok(written.outcomes),
-            Err(error) if classify(&error) == ErrorClass::Unavailable => {
-                self.look_up(units, written, error).await
-            }
+            Ok(()) => Ok(attempted),
+            Err(error) if may_have_committed(&error) => self.look_up(batch, error).await,
             // The database said that it did not commit.
             Err(error) => Err(before_commit(error)),
         }
+    }
+
+    /// Finds out what the database holds of all that the units rest on. A wallet that another
+    /// transaction holds is looked at without a lock, and is known to be taken then.
+    async fn look(&self, batch: &mut Batch<'_>, shards: Shards) -> Result<(), DbErr> {
+        let keys = batch.wallets();
+        let mut known: HashMap<WalletKey, u64> = if batch.only_reads() {
+            stream_versions(self.db.read(), shards, &keys).await?
+        } else {
+            versions(&lock_streams(self.db.write(), shards, &keys, Held::Skip).await?)
+        };
+        let missing: Vec<_> = keys.into_iter().filter(|key| !known.contains_key(key)).collect();
+        let held = stream_versions(self.db.read(), shards, &missing).await?;
+        for key in missing {
+            let version = if held.contains_key(&key) { TAKEN } else { 0 };
+            known.insert(key, version);
+        }
+        let claims = batch.alive().filter_map(|(i, unit)| Some((i, &unit.claim.as_ref()?.scope)));
+        let (claiming, scopes): (Vec<usize>, Vec<&KeyScope>) = claims.unzip();
+        let taken = stored_records(self.db.read(), shards, &scopes).await?;
+        let taken = claiming.into_iter().zip(taken);
+        let taken: Vec<(usize, StoredRecord)> =
+            taken.filter_map(|(unit, stored)| Some((unit, stored?))).collect();
+        batch.learn(known, taken);
+        Ok(())
     }
 
     /// COMMIT was sent and its answer was lost. The transaction is one, so one of its events tells
@@ -106,11 +137,11 @@ impl SqlCommitter {
     /// for that.
     pub(crate) async fn look_up(
         &self,
-        units: &[Unit],
-        written: Written,
+        batch: &Batch<'_>,
         lost: DbErr,
-    ) -> Result<Vec<UnitOutcome>, CommitError> {
-        let Some((append, event)) = witness(units, &written.outcomes) else {
+    ) -> Result<Attempt, CommitError> {
+        let witness = batch.appends().next().and_then(|a| Some((a, a.events.first()?)));
+        let Some((append, event)) = witness else {
             // Only keys were claimed: claiming them again finds out. Who meets its own record then
             // is told the right answer, as a replay.
             return Err(CommitError::Transient(lost.into()));
@@ -119,7 +150,7 @@ impl SqlCommitter {
         let mut pause = LOOKUP_PAUSE;
         for _ in 0..LOOKUPS_MAX {
             match self.was_committed(append, event).await {
-                Ok(true) => return Ok(written.outcomes),
+                Ok(true) => return Ok(Attempt::Written(BTreeMap::new())),
                 Ok(false) => return Err(CommitError::Unavailable(lost.into())),
                 Err(error) => tracing::debug!(%error, "the look-up failed"),
             }
@@ -142,14 +173,10 @@ impl SqlCommitter {
     }
 }
 
-/// An event that stands in the store if the batch was committed, and only then.
-fn witness<'a>(
-    units: &'a [Unit],
-    outcomes: &[UnitOutcome],
-) -> Option<(&'a StreamAppend, &'a NewEvent)> {
-    let committed = units.iter().zip(outcomes).filter(|(_, o)| **o == UnitOutcome::Committed);
-    let append = committed.flat_map(|(unit, _)| &unit.appends).next()?;
-    Some((append, append.events.first()?))
+/// Whether an answer was lost that might have said that all is done. Before a connection is had nothing
+/// is sent.
+fn may_have_committed(error: &DbErr) -> bool {
+    !matches!(error, DbErr::ConnectionAcquire(_)) && classify(error) == ErrorClass::Unavailable
 }
 
 /// An error before COMMIT was sent, or one by which the database denied it: nothing was written.
@@ -165,13 +192,7 @@ fn before_commit(error: DbErr) -> CommitError {
 #[async_trait]
 impl Committer for SqlCommitter {
     async fn commit(&self, units: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
-        if only_reads(&units) {
-            return self.verify(&units).await;
-        }
-        self.shards()?;
-        let transaction = self.db.begin().await.map_err(before_commit)?;
-        let committed = self.lock_free(&transaction, &units).await.map_err(before_commit)?;
-        self.write_and_commit(transaction, &units, committed).await
+        self.write(&units).await
     }
 
     async fn lock(&self, keys: Vec<WalletKey>) -> Result<Box<dyn LockedWallets>, CommitError> {
@@ -186,9 +207,8 @@ impl Committer for SqlCommitter {
         }
         let locked = lock_streams(&transaction, shards, &sorted, Held::Wait).await;
         let locked = locked.map_err(before_commit)?;
-        let committed = versions(&locked);
         let wallets = keys.iter().map(|key| locked.get(key).cloned()).collect();
-        Ok(Box::new(Locked { committer: self.clone(), transaction, wallets, committed }))
+        Ok(Box::new(Locked { committer: self.clone(), transaction, wallets }))
     }
 }
 
@@ -200,7 +220,6 @@ struct Locked {
     committer: SqlCommitter,
     transaction: DatabaseTransaction,
     wallets: Vec<Option<WalletState>>,
-    committed: HashMap<WalletKey, u64>,
 }
 
 #[async_trait]
@@ -210,7 +229,20 @@ impl LockedWallets for Locked {
     }
 
     async fn commit(self: Box<Self>, units: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
-        let Self { committer, transaction, committed, .. } = *self;
-        committer.write_and_commit(transaction, &units, committed).await
+        let Self { committer, transaction, .. } = *self;
+        let shards = committer.shards()?;
+        let batch = Batch::new(&units);
+        if batch.only_reads() {
+            // Under the locks nothing can have changed but what did not exist.
+            transaction.rollback().await.map_err(before_commit)?;
+            return committer.write(&units).await;
+        }
+        let rows = Rows::of(&batch, shards);
+        let attempted = attempt(&transaction, shards, &rows).await.map_err(before_commit)?;
+        match committer.end(transaction, &batch, attempted).await? {
+            Attempt::Written(_) => Ok(batch.outcomes()),
+            // A key or a creation was lost: which one, the other way tells.
+            Attempt::Refused => committer.write(&units).await,
+        }
     }
 }

@@ -3,25 +3,32 @@
 //! It joins three adapters that do not know each other: the event store, the outbox and the
 //! idempotency records. For a batch of n units:
 //!
-//! | step | statement | runs when |
+//! | step | table | runs when |
 //! |---|---|---|
-//! | begin | `BEGIN` (`IMMEDIATE` on SQLite) | always |
-//! | lock | `SELECT wallet_streams … FOR UPDATE SKIP LOCKED` | a unit rests on a wallet |
-//! | look | `SELECT wallet_streams` | a unit says that a wallet does not exist |
+//! | verify and lock | `wallet_streams … FOR UPDATE SKIP LOCKED` | a unit rests on a wallet |
+//! | move on | `UPDATE wallet_streams` | a unit changes a wallet |
 //! | create | `INSERT wallet_streams … ON CONFLICT DO NOTHING` | a unit creates one |
 //! | claim | `INSERT idempotency_keys … ON CONFLICT …` | a unit has a key |
-//! | move on | `INSERT wallet_streams … ON CONFLICT DO UPDATE` | a unit changes a wallet |
-//! | number | `UPDATE shard_heads` | a unit has events; once a shard |
+//! | number | `UPDATE shard_heads` | always; once a shard |
 //! | append | `INSERT events` | a unit has events |
 //! | enqueue | `INSERT outbox` | a unit has events |
-//! | end | `COMMIT` | always |
+//!
+//! On PostgreSQL all of it is **one statement**, a transaction by itself: one round trip, whatever n is. On
+//! SQLite, which is in this process, it is a statement each, between `BEGIN IMMEDIATE` and `COMMIT`.
+//!
+//! It writes everything or nothing. What a batch rests on is believed at first, because it nearly always
+//! holds; when the database refuses, the committer looks what it holds ([`SqlCommitter`]), leaves out the
+//! units that do not fit, with those that rest on them, and tries again with the others.
 //!
 //! Locks are taken in one order by every writer (wallet rows sorted, keys sorted, heads sorted), so
 //! writers never wait for each other in a circle.
 
+mod attempt;
 mod batch;
 mod committer;
-mod write;
+mod postgres;
+mod rows;
+mod sqlite;
 
 pub use committer::SqlCommitter;
 

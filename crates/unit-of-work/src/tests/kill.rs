@@ -6,13 +6,12 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 use wallex_database::{Backend, Database, Row};
-use wallex_ports::UnitOutcome;
-use wallex_postgres_eventstore::{Held, lock_streams};
 use wallex_testkit::{Inspector, TempDatabase, on_both_databases};
 
 use super::fixture::{claim, credit, migrated, open, refusal, unit};
-use crate::batch::streams;
-use crate::write::write;
+use crate::attempt::{Attempt, attempt};
+use crate::batch::Batch;
+use crate::rows::Rows;
 
 on_both_databases!(a_transaction_killed_after_any_statement_leaves_nothing);
 
@@ -98,13 +97,9 @@ async fn a_transaction_killed_after_any_statement_leaves_nothing(database: TempD
     for statements in 0..40 {
         let transaction = db.begin().await.expect("begun");
         let doomed = Doomed::new(&transaction, &db, statements).await;
-        let keys = streams(&units);
-        let written = async {
-            lock_streams(&doomed, shards, &keys, Held::Skip).await?;
-            write(&doomed, shards, &units, Default::default()).await
-        };
-        if let Ok(written) = written.await {
-            assert!(written.outcomes.iter().all(|o| *o == UnitOutcome::Committed));
+        let rows = Rows::of(&Batch::new(&units), shards);
+        if let Ok(attempted) = attempt(&doomed, shards, &rows).await {
+            assert!(matches!(attempted, Attempt::Written(_)), "{attempted:?}");
             survived = Some((statements, transaction));
             break;
         }
@@ -113,8 +108,8 @@ async fn a_transaction_killed_after_any_statement_leaves_nothing(database: TempD
         inspector.audit().await;
     }
     let (statements, transaction) = survived.expect("forty statements are enough");
-    // Lock, create, claim, move on, number, append, enqueue; three rows are two chunks on SQLite.
-    let expected = if db.backend() == Backend::Postgres { 7 } else { 11 };
+    // On SQLite: verify, create, claim, number, append, enqueue; three rows are two chunks.
+    let expected = if db.backend() == Backend::Postgres { 1 } else { 8 };
     assert_eq!(statements, expected);
     // Everything is written, and nothing of it seen, until COMMIT.
     assert_eq!(inspector.counts().await, before);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait as _, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use wallex_database::{Backend, Database};
 use wallex_ports::{CommitError, Committer, Unit, UnitOutcome};
 use wallex_postgres_eventstore::{Held, lock_streams};
@@ -10,7 +10,9 @@ use wallex_testkit::{Inspector, TempDatabase, block_on, eventually, on_both_data
 
 use super::fixture::{claim, credit, key, migrated, open, refusal, unit};
 use crate::SqlCommitter;
-use crate::write::write;
+use crate::attempt::{Attempt, attempt};
+use crate::batch::Batch;
+use crate::rows::Rows;
 
 on_both_databases!(
     a_lost_answer_to_a_commit_that_happened_is_found_out,
@@ -31,27 +33,32 @@ fn units() -> Vec<Unit> {
     ]
 }
 
+async fn write(db: &Database, transaction: &DatabaseTransaction, units: &[Unit]) {
+    let shards = db.shards().expect("migrated");
+    let rows = Rows::of(&Batch::new(units), shards);
+    let attempted = attempt(transaction, shards, &rows).await.expect("written");
+    assert!(matches!(attempted, Attempt::Written(_)), "{attempted:?}");
+}
+
 async fn a_lost_answer_to_a_commit_that_happened_is_found_out(database: TempDatabase) {
     let db = migrated(&database).await;
     let (committer, units) = (SqlCommitter::new(db.clone()), units());
     let transaction = db.begin().await.expect("begun");
-    let shards = db.shards().expect("migrated");
-    let written = write(&transaction, shards, &units, Default::default()).await.expect("written");
+    write(&db, &transaction, &units).await;
     transaction.commit().await.expect("committed");
-    let outcomes = committer.look_up(&units, written, lost()).await.expect("found out");
-    assert_eq!(outcomes, vec![UnitOutcome::Committed; 3]);
+    let found = committer.look_up(&Batch::new(&units), lost()).await.expect("found out");
+    assert!(matches!(found, Attempt::Written(_)), "{found:?}");
 }
 
 async fn a_lost_answer_to_a_commit_that_did_not_happen_is_found_out(database: TempDatabase) {
     let db = migrated(&database).await;
     let (committer, units) = (SqlCommitter::new(db.clone()), units());
     let transaction = db.begin().await.expect("begun");
-    let shards = db.shards().expect("migrated");
-    let written = write(&transaction, shards, &units, Default::default()).await.expect("written");
+    write(&db, &transaction, &units).await;
     transaction.rollback().await.expect("rolled back");
     // Another writer takes the version that the lost one would have had.
     committer.commit(vec![unit(None, vec![open("a", 99)])].into()).await.expect("committed");
-    let found = committer.look_up(&units, written, lost()).await;
+    let found = committer.look_up(&Batch::new(&units), lost()).await;
     assert!(matches!(found, Err(CommitError::Unavailable(_))), "{found:?}");
 }
 
@@ -59,9 +66,9 @@ async fn a_look_up_waits_for_the_transaction_that_is_still_ending(database: Temp
     let db = migrated(&database).await;
     let (committer, units) = (SqlCommitter::new(db.clone()), units());
     let transaction = db.begin().await.expect("begun");
-    let shards = db.shards().expect("migrated");
-    let written = write(&transaction, shards, &units, Default::default()).await.expect("written");
-    let looking = tokio::spawn(async move { committer.look_up(&units, written, lost()).await });
+    write(&db, &transaction, &units).await;
+    let looking =
+        tokio::spawn(async move { committer.look_up(&Batch::new(&units), lost()).await });
     if db.backend() == Backend::Postgres {
         // It waits for the head that the transaction holds.
         let inspector = Inspector::open(&database).await;
@@ -73,8 +80,8 @@ async fn a_look_up_waits_for_the_transaction_that_is_still_ending(database: Temp
         .await;
     }
     transaction.commit().await.expect("committed");
-    let outcomes = looking.await.expect("no panic").expect("found out");
-    assert_eq!(outcomes, vec![UnitOutcome::Committed; 3]);
+    let found = looking.await.expect("no panic").expect("found out");
+    assert!(matches!(found, Attempt::Written(_)), "{found:?}");
 }
 
 async fn pages_max(db: &Database, pages: u32) {

@@ -1,0 +1,72 @@
+//! What a batch writes, by table, in the order in which every writer takes locks.
+
+use std::collections::BTreeMap;
+
+use wallex_ports::{Claim, Shards, WalletKey, WalletState};
+use wallex_postgres_eventstore::{Move, PositionedEvent};
+
+use crate::batch::Batch;
+
+/// The rows of the units that fit.
+pub(crate) struct Rows<'a> {
+    /// Existing wallets that the batch rests on, and the versions that they must have.
+    pub(crate) rests: Vec<(&'a WalletKey, u64)>,
+    /// Wallets that the batch rests on and does not change, with their versions; 0 for one that must
+    /// not exist.
+    pub(crate) kept: Vec<(&'a WalletKey, u64)>,
+    /// Existing wallets that go on, to their last state.
+    pub(crate) moves: Vec<Move<'a>>,
+    /// New wallets, in their last state.
+    pub(crate) created: Vec<(&'a WalletKey, &'a WalletState)>,
+    /// Keys.
+    pub(crate) claims: Vec<&'a Claim>,
+    /// Events in order; their positions count from 1 in each shard.
+    pub(crate) events: Vec<PositionedEvent<'a>>,
+    /// How many events each shard gets. A shard with none is there when no shard gets any: its head
+    /// takes part in the decision whether all is well.
+    pub(crate) counts: BTreeMap<u16, u64>,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn of(batch: &Batch<'a>, shards: Shards) -> Self {
+        let mut last: BTreeMap<(u16, &WalletKey), &WalletState> = BTreeMap::new();
+        let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut events = Vec::new();
+        for append in batch.appends() {
+            let (stream, shard) = (&append.stream, shards.of_wallet(&append.stream));
+            last.insert((shard, stream), &append.state);
+            let count = counts.entry(shard).or_default();
+            for (event, version) in append.events.iter().zip(append.expected_version + 1..) {
+                *count += 1;
+                events.push(PositionedEvent { shard, position: *count, stream, version, event });
+            }
+        }
+        let mut expected: Vec<_> =
+            batch.rests().iter().map(|(key, v)| (shards.of_wallet(key), *key, *v)).collect();
+        expected.sort_unstable();
+        let kept = expected.iter().filter(|(shard, key, _)| !last.contains_key(&(*shard, *key)));
+        let rests = expected.iter().filter(|(_, _, version)| *version > 0);
+        let pair = |(_, key, version): &(u16, &'a WalletKey, u64)| (*key, *version);
+        let (mut moves, mut created) = (Vec::new(), Vec::new());
+        for ((_, key), state) in &last {
+            match batch.rests()[key] {
+                0 => created.push((*key, *state)),
+                expected_version => moves.push(Move { key, expected_version, state }),
+            }
+        }
+        let claims: Vec<&Claim> =
+            batch.alive().filter_map(|(_, unit)| unit.claim.as_ref()).collect();
+        if let (true, Some(claim)) = (counts.is_empty(), claims.first()) {
+            counts.insert(shards.of_key(&claim.scope), 0);
+        }
+        Self {
+            rests: rests.map(pair).collect(),
+            kept: kept.map(pair).collect(),
+            moves,
+            created,
+            claims,
+            events,
+            counts,
+        }
+    }
+}
