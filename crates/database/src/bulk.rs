@@ -1,6 +1,6 @@
 //! Many rows in one statement.
 //!
-//! On PostgreSQL one array a column travels, and `UNNEST` turns them into rows: one statement text
+//! On PostgreSQL one array a column travels, and `unnest` turns them into rows: one statement text
 //! whatever the number of rows, so it is prepared once. On SQLite the rows are written out as
 //! `VALUES`, in chunks whose lengths are powers of two, so that a handful of texts is prepared in
 //! all.
@@ -193,13 +193,21 @@ impl KeyedSelect {
 pub struct KeyedDelete {
     table: &'static str,
     keys: Vec<Column>,
+    condition: String,
 }
 
 impl KeyedDelete {
     /// The rows of `table` whose key columns equal those of a row of `keys`.
     #[must_use]
     pub fn new(table: &'static str, keys: Vec<Column>) -> Self {
-        Self { table, keys }
+        Self { table, keys, condition: String::new() }
+    }
+
+    /// One more condition on the rows, `t`.
+    #[must_use]
+    pub fn and(mut self, condition: impl Into<String>) -> Self {
+        self.condition = format!(" AND {}", condition.into());
+        self
     }
 
     /// Runs it; how many rows were deleted.
@@ -214,10 +222,11 @@ impl KeyedDelete {
         let backend = Backend::of(conn);
         if backend == Backend::Postgres {
             let sql = format!(
-                "DELETE FROM {} AS t USING {} WHERE {}",
+                "DELETE FROM {} AS t USING {} WHERE {}{}",
                 self.table,
                 unnest(&self.keys, 0),
-                joined(&self.keys)
+                joined(&self.keys),
+                self.condition
             );
             let values: Vec<_> = self.keys.into_iter().map(Column::into_array).collect();
             return Ok(conn.execute_raw(backend.statement(sql, values)).await?.rows_affected());
@@ -225,7 +234,9 @@ impl KeyedDelete {
         let mut deleted = 0;
         for (rows, values) in value_lists(&self.keys, rows) {
             let names = names(&self.keys, "t.");
-            let sql = format!("DELETE FROM {} AS t WHERE ({names}) IN (VALUES {rows})", self.table);
+            let Self { table, condition, .. } = &self;
+            let sql =
+                format!("DELETE FROM {table} AS t WHERE ({names}) IN (VALUES {rows}){condition}");
             deleted += conn.execute_raw(backend.statement(sql, values)).await?.rows_affected();
         }
         Ok(deleted)
@@ -343,8 +354,8 @@ mod tests {
         assert_eq!(
             statements[0].0,
             "INSERT INTO t (a, b, c) SELECT r.a, r.b, now() + r.c FROM \
-             UNNEST($1::bigint[], $2::text[]::jsonb[], $3::bigint[]) AS r(a, b, c) \
-             ON CONFLICT DO NOTHING"
+             (SELECT unnest($1::bigint[]) AS a, unnest($2::text[]::jsonb[]) AS b, \
+             unnest($3::bigint[]) AS c) AS r  ON CONFLICT DO NOTHING"
         );
     }
 

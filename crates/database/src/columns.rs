@@ -115,15 +115,17 @@ pub(crate) fn rows_of(columns: &[Column]) -> usize {
     rows
 }
 
-/// `UNNEST($1::bigint[], …) AS r(a, …)`, the first parameter behind `taken` others.
+/// `(SELECT unnest($1::bigint[]) AS a, …) AS r`, the first parameter behind `taken` others. Arrays in
+/// the select list are walked in step; in FROM, PostgreSQL would first copy each of them into a table of
+/// its own.
 pub(crate) fn unnest(columns: &[Column], taken: usize) -> String {
-    let mut sql = String::from("UNNEST(");
+    let mut sql = String::from("(SELECT ");
     for (i, column) in columns.iter().enumerate() {
         let comma = if i == 0 { "" } else { ", " };
-        let _ = write!(sql, "{comma}${}{}", taken + i + 1, column.array_cast());
+        let (parameter, cast) = (taken + i + 1, column.array_cast());
+        let _ = write!(sql, "{comma}unnest(${parameter}{cast}) AS {}", column.name);
     }
-    let names: Vec<_> = columns.iter().map(|c| c.name).collect();
-    let _ = write!(sql, ") AS r({})", names.join(", "));
+    sql.push_str(") AS r");
     sql
 }
 

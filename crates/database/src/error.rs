@@ -3,7 +3,7 @@
 //! `DbErr::sql_err()` knows unique and foreign-key violations only; what matters here is whether
 //! trying again can help, and whether the connection is gone.
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::Error as SqlxError;
 use wallex_ports::{NotMigrated, ReadError};
 
@@ -88,16 +88,10 @@ fn classify_sqlite(code: &str) -> ErrorClass {
     }
 }
 
-/// Whether PostgreSQL refused a NULL (not_null_violation). Nothing that Wallex writes is NULL but by
-/// intention, to take a statement back.
+/// Whether a row is there already whose key an insert has.
 #[must_use]
-pub fn is_refused_null(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
-        error
-    else {
-        return false;
-    };
-    matches!(&**source, SqlxError::Database(database) if database.code().as_deref() == Some("23502"))
+pub fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// Whether a table or a column is not there: the schema was taken back under a running process, or

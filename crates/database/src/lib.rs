@@ -22,7 +22,7 @@ mod with;
 pub use bulk::{Insert, KeyedDelete, KeyedSelect, KeyedUpdate};
 pub use columns::Column;
 pub use connect::{Backend, ConnectError, Database};
-pub use error::{ErrorClass, classify, is_refused_null, read_error};
+pub use error::{ErrorClass, classify, is_taken, read_error};
 pub use options::ConnectOptions;
 pub use rows::{Row, RowError};
 pub use url::{DatabaseUrl, DatabaseUrlError};

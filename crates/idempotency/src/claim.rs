@@ -3,31 +3,22 @@
 use std::fmt::Write as _;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Backend, Column, Insert, With};
-use wallex_ports::{Claim, Shards};
+use wallex_database::{Backend, Column, Insert, KeyedDelete, With};
+use wallex_ports::{Claim, KeyScope, Shards};
 
 use crate::scope_columns;
 
-/// On PostgreSQL: adds `claimed`, a row for each of `claims` that was won, if `condition` holds; the
-/// condition under which all were won.
-pub fn claim_in(
-    with: &mut With,
-    shards: Shards,
-    claims: &[&Claim],
-    condition: &str,
-) -> Option<String> {
-    if claims.is_empty() {
-        return None;
+/// On PostgreSQL: adds `claimed`, if there are `claims`: a record for each, if `condition` holds. A key that
+/// has a record is a unique violation, also when the record has expired: see [`forget_expired`].
+pub fn claim_in(with: &mut With, shards: Shards, claims: &[&Claim], condition: &str) {
+    if !claims.is_empty() {
+        let insert = insertion(Backend::Postgres, shards, claims);
+        with.insert("claimed", insert, &format!("WHERE {condition}"), "1");
     }
-    let insert = insertion(Backend::Postgres, shards, claims);
-    // The word WHERE also tells PostgreSQL's grammar that ON CONFLICT is not a join's ON.
-    with.insert("claimed", insert, &format!("WHERE {condition}"), "1");
-    let count = i64::try_from(claims.len()).expect("invariant: a batch is small");
-    Some(format!("(SELECT count(*) FROM claimed) = {}", with.int(count)))
 }
 
-/// On SQLite: inserts a record for each of `claims`; whether all were won. When not, the transaction is
-/// to be rolled back.
+/// On SQLite: inserts a record for each of `claims`. A key that has a record is a unique violation, also
+/// when the record has expired: see [`forget_expired`].
 ///
 /// # Errors
 /// The database's.
@@ -35,13 +26,27 @@ pub async fn claim(
     conn: &impl ConnectionTrait,
     shards: Shards,
     claims: &[&Claim],
-) -> Result<bool, DbErr> {
-    let won = insertion(Backend::Sqlite, shards, claims).execute(conn).await?;
-    Ok(won == claims.len() as u64)
+) -> Result<(), DbErr> {
+    insertion(Backend::Sqlite, shards, claims).execute(conn).await.map(drop)
 }
 
-/// A record for each of `claims`, in key order. A claim is lost to a record that has not expired: then
-/// its row is not among those that were written. Two claims on one key are a mistake of the caller.
+/// Deletes the records of `scopes` that have expired, so that their keys can be claimed anew.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_expired(
+    conn: &impl ConnectionTrait,
+    shards: Shards,
+    scopes: &[&KeyScope],
+) -> Result<(), DbErr> {
+    KeyedDelete::new("idempotency_keys", scope_columns(shards, scopes.iter().copied()))
+        .and(format!("t.expires_at_ms <= {}", Backend::of(conn).now_ms()))
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// A record for each of `claims`, in key order. Two claims on one key are a mistake of the caller.
 fn insertion(backend: Backend, shards: Shards, claims: &[&Claim]) -> Insert {
     let mut sorted = claims.to_vec();
     sorted.sort_by(|a, b| {
@@ -62,13 +67,7 @@ fn insertion(backend: Backend, shards: Shards, claims: &[&Claim]) -> Insert {
         Column::int("expires_at_ms", sorted.iter().map(ttl_ms))
             .computed(format!("{now_ms} + {{}}")),
     ]);
-    Insert::into("idempotency_keys", columns).tail(format!(
-        "ON CONFLICT (shard, tenant, route, key) DO UPDATE SET \
-         request_hash = excluded.request_hash, http_status = excluded.http_status, \
-         etag = excluded.etag, location = excluded.location, response = excluded.response, \
-         created_at_ms = excluded.created_at_ms, expires_at_ms = excluded.expires_at_ms \
-         WHERE idempotency_keys.expires_at_ms <= {now_ms}"
-    ))
+    Insert::into("idempotency_keys", columns)
 }
 
 fn hex(bytes: &[u8]) -> String {

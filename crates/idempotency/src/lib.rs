@@ -1,14 +1,15 @@
 //! Idempotency records: the answer that each key was given.
 //!
-//! A record commits with the effect that it answers for, so there is no pending state. [`claim`]
-//! works in the transaction it is given: a key that another transaction is claiming is waited for,
-//! and a key that has expired is taken over at once, whether or not [`sweep`] came by.
+//! A record commits with the effect that it answers for, so there is no pending state. A claim works in
+//! the transaction it is given, and waits for another that is claiming the same key. Who finds a key taken
+//! looks whether its record has expired, and takes it over at once ([`forget_expired`]), whether or not
+//! [`sweep`] came by.
 
 mod claim;
 mod lookup;
 mod sweep;
 
-pub use claim::{claim, claim_in};
+pub use claim::{claim, claim_in, forget_expired};
 pub use lookup::{SqlIdempotencyRecords, stored_records};
 pub use sweep::sweep;
 

@@ -5,12 +5,13 @@
 //! | `held` | locks the wallets that the batch rests on, but for those that another transaction holds | whether each has the expected version |
 //! | `fits` | | one row, `ok`: whether all of them have, and none is there that should not be |
 //! | `moved` | moves existing wallets on, if `ok` | a row each |
-//! | `created` | inserts new wallets, if `ok` | a row each that was not there |
-//! | `head` | counts the shards on, if `ok` | `shard`, `before` |
+//! | `created` | inserts new wallets, if `ok` | a row each |
+//! | `head` | counts the shards on, if `ok`, when the parts before it are done | `shard`, `before` |
 //! | `appended` | inserts the events behind `before` | what the outbox takes of them |
 //!
-//! A position is NULL, which its column refuses, when a wallet or a key turned out to be taken: that
-//! takes the whole statement back.
+//! When `ok` is false nothing is written, and `head` returns no row. A wallet or a key that turns out to
+//! be taken is a unique violation, which takes the whole statement back: an insert that first asked whether
+//! there is one (`ON CONFLICT`) would search every index twice.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ use wallex_ports::{Shards, WalletKey, WalletState};
 
 use crate::append::{PositionedEvent, insertion};
 use crate::streams::{Move, creation, key_columns, moving_on};
+
+const SMALL: &str = "invariant: a batch is small";
 
 /// What must hold for a part to write anything.
 pub const IF_OK: &str = "(SELECT ok FROM fits)";
@@ -44,7 +47,7 @@ pub fn verify(
                  ORDER BY t.shard, t.tenant, t.wallet_id FOR UPDATE OF t SKIP LOCKED"
             ),
         );
-        let count = with.int(count_of(rests));
+        let count = with.int(i64::try_from(rests.len()).expect(SMALL));
         ok.push(format!("(SELECT count(*) FROM held WHERE is_expected) = {count}"));
     }
     if !absent.is_empty() {
@@ -57,40 +60,38 @@ pub fn verify(
     with.part("fits", format!("SELECT {} AS ok", ok.join(" AND ")));
 }
 
-/// Adds `moved`; the condition under which all of them were.
-pub fn move_on(with: &mut With, shards: Shards, moves: &[Move<'_>]) -> Option<String> {
-    if moves.is_empty() {
-        return None;
+/// Adds `moved`, if there are `moves`.
+pub fn move_on(with: &mut With, shards: Shards, moves: &[Move<'_>]) {
+    if !moves.is_empty() {
+        with.update("moved", moving_on(shards, moves), IF_OK);
     }
-    with.update("moved", moving_on(shards, moves), IF_OK);
-    Some(format!("(SELECT count(*) FROM moved) = {}", with.int(count_of(moves))))
 }
 
-/// Adds `created`; the condition under which all of them were.
-pub fn create(
-    with: &mut With,
-    shards: Shards,
-    rows: &[(&WalletKey, &WalletState)],
-) -> Option<String> {
-    if rows.is_empty() {
-        return None;
+/// Adds `created`, if there are `rows`.
+pub fn create(with: &mut With, shards: Shards, rows: &[(&WalletKey, &WalletState)]) {
+    if !rows.is_empty() {
+        with.insert("created", creation(shards, rows), &format!("WHERE {IF_OK}"), "1");
     }
-    with.insert("created", creation(shards, rows), &format!("WHERE {IF_OK}"), "1");
-    Some(format!("(SELECT count(*) FROM created) = {}", with.int(count_of(rows))))
 }
 
-/// Adds `head`, which counts each shard on by as many events as `counts` says, if all of `conditions`
-/// hold.
-pub fn number(with: &mut With, counts: &BTreeMap<u16, u64>, conditions: &[String]) {
+/// Adds `head`, which counts each shard on by as many events as `counts` says, once each part of `written`
+/// has written as many rows as stand beside its name: heads are locked last.
+pub fn number(with: &mut With, counts: &BTreeMap<u16, u64>, written: &[(&str, usize)]) {
+    let mut all = vec!["true".to_owned()];
+    for (part, rows) in written.iter().filter(|(_, rows)| *rows > 0) {
+        let rows = with.int(i64::try_from(*rows).expect(SMALL));
+        all.push(format!("(SELECT count(*) FROM {part}) = {rows}"));
+    }
+    let all = all.join(" AND ");
     let columns = vec![
         Column::int("shard", counts.keys().map(|shard| i64::from(*shard))),
         Column::int("count", counts.values().map(|count| count.cast_signed())),
     ];
     let rows = with.rows(columns);
-    let all = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     with.part(
         "head",
         format!(
+            // A count that is wrong all the same makes the position NULL, which its column refuses.
             "UPDATE shard_heads AS h SET position = CASE WHEN {all} THEN h.position + r.count END \
              FROM {rows} WHERE h.shard = r.shard AND {IF_OK} \
              RETURNING h.shard, h.position - r.count AS before"
@@ -106,8 +107,4 @@ pub fn append(with: &mut With, events: &[PositionedEvent<'_>]) {
         "JOIN head AS h ON h.shard = r.shard",
         "shard, position, tenant, wallet_id, version, type, event_id, metadata",
     );
-}
-
-fn count_of<T>(rows: &[T]) -> i64 {
-    i64::try_from(rows.len()).expect("invariant: a batch is small")
 }

@@ -1,6 +1,5 @@
-//! What the one writer does step by step on SQLite, in a transaction that it is given. Whether a step
-//! wrote as much as it should is what it answers: when one did not, the transaction is to be rolled
-//! back.
+//! What the one writer does step by step on SQLite, in a transaction that it is given. When one finds something else
+//! than it expects, the transaction is to be rolled back.
 
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_ports::{Shards, WalletKey, WalletState};
@@ -41,7 +40,7 @@ pub async fn move_on(
     Ok(moved == moves.len() as u64)
 }
 
-/// Whether none of `rows` was there before.
+/// Inserts new wallets; one that is there already is a unique violation.
 ///
 /// # Errors
 /// The database's.
@@ -49,8 +48,8 @@ pub async fn create(
     conn: &impl ConnectionTrait,
     shards: Shards,
     rows: &[(&WalletKey, &WalletState)],
-) -> Result<bool, DbErr> {
-    Ok(creation(shards, rows).execute(conn).await? == rows.len() as u64)
+) -> Result<(), DbErr> {
+    creation(shards, rows).execute(conn).await.map(drop)
 }
 
 /// Inserts `events`, whose positions are final.

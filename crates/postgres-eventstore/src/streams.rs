@@ -120,10 +120,10 @@ fn row_columns(shards: Shards, rows: &[(&WalletKey, &WalletState)]) -> Vec<Colum
     columns
 }
 
-/// The rows of new wallets, where there are none yet. It waits for another transaction that is creating
-/// one of them.
+/// The rows of new wallets; one that is there already is a unique violation. It waits for another
+/// transaction that is creating one of them.
 pub(crate) fn creation(shards: Shards, rows: &[(&WalletKey, &WalletState)]) -> Insert {
-    Insert::into("wallet_streams", row_columns(shards, rows)).tail("ON CONFLICT DO NOTHING")
+    Insert::into("wallet_streams", row_columns(shards, rows))
 }
 
 /// Moves the rows of existing wallets on, where they still have the version that is expected.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::Backend;
+use wallex_database::{Backend, is_taken};
 use wallex_ports::Shards;
 
 use crate::rows::Rows;
@@ -25,8 +25,13 @@ pub(crate) async fn attempt(
     shards: Shards,
     rows: &Rows<'_>,
 ) -> Result<Attempt, DbErr> {
-    match Backend::of(conn) {
+    let attempted = match Backend::of(conn) {
         Backend::Postgres => postgres::attempt(conn, shards, rows).await,
         Backend::Sqlite => sqlite::attempt(conn, shards, rows).await,
+    };
+    match attempted {
+        // A wallet or a key that somebody else was faster with.
+        Err(error) if is_taken(&error) => Ok(Attempt::Refused),
+        attempted => attempted,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use wallex_database::{Backend, Database, ErrorClass, classify};
-use wallex_idempotency::stored_records;
+use wallex_idempotency::{forget_expired, stored_records};
 use wallex_ports::{
     CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
     Unit, UnitOutcome, WalletKey, WalletState,
@@ -125,6 +125,11 @@ impl SqlCommitter {
         let claims = batch.alive().filter_map(|(i, unit)| Some((i, &unit.claim.as_ref()?.scope)));
         let (claiming, scopes): (Vec<usize>, Vec<&KeyScope>) = claims.unzip();
         let taken = stored_records(self.db.read(), shards, &scopes).await?;
+        let expired = scopes.iter().zip(&taken).filter(|(_, stored)| stored.is_none());
+        let expired: Vec<&KeyScope> = expired.map(|(scope, _)| *scope).collect();
+        if !batch.only_reads() && !expired.is_empty() {
+            forget_expired(self.db.write(), shards, &expired).await?;
+        }
         let taken = claiming.into_iter().zip(taken);
         let taken: Vec<(usize, StoredRecord)> =
             taken.filter_map(|(unit, stored)| Some((unit, stored?))).collect();

@@ -7,8 +7,8 @@
 //! |---|---|---|
 //! | verify and lock | `wallet_streams … FOR UPDATE SKIP LOCKED` | a unit rests on a wallet |
 //! | move on | `UPDATE wallet_streams` | a unit changes a wallet |
-//! | create | `INSERT wallet_streams … ON CONFLICT DO NOTHING` | a unit creates one |
-//! | claim | `INSERT idempotency_keys … ON CONFLICT …` | a unit has a key |
+//! | create | `INSERT wallet_streams` | a unit creates one |
+//! | claim | `INSERT idempotency_keys` | a unit has a key |
 //! | number | `UPDATE shard_heads` | always; once a shard |
 //! | append | `INSERT events` | a unit has events |
 //! | enqueue | `INSERT outbox` | a unit has events |

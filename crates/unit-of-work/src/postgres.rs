@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Row, With, is_refused_null};
+use wallex_database::{Row, RowError, With};
 use wallex_idempotency::claim_in;
 use wallex_outbox::enqueue_appended;
 use wallex_ports::Shards;
@@ -23,28 +23,28 @@ pub(crate) async fn attempt(
     let absent = rows.kept.iter().filter(|(_, version)| *version == 0);
     let absent: Vec<_> = absent.map(|(key, _)| *key).collect();
     verify(&mut with, shards, &rows.rests, &absent);
-    let moved = move_on(&mut with, shards, &rows.moves);
-    let created = create(&mut with, shards, &rows.created);
-    let claimed = claim_in(&mut with, shards, &rows.claims, IF_OK);
-    let conditions: Vec<String> = [moved, created, claimed].into_iter().flatten().collect();
-    number(&mut with, &rows.counts, &conditions);
+    move_on(&mut with, shards, &rows.moves);
+    create(&mut with, shards, &rows.created);
+    claim_in(&mut with, shards, &rows.claims, IF_OK);
+    let written = [
+        ("moved", rows.moves.len()),
+        ("created", rows.created.len()),
+        ("claimed", rows.claims.len()),
+    ];
+    number(&mut with, &rows.counts, &written);
     if !rows.events.is_empty() {
         append(&mut with, &rows.events);
         enqueue_appended(&mut with);
     }
     let select = "SELECT CAST(shard AS bigint) AS shard, before FROM head";
-    match with.query(conn, select).await {
-        Ok(heads) if heads.is_empty() => Ok(Attempt::Refused),
-        Ok(heads) => {
-            let before = heads.into_iter().map(|head| {
-                let head = Row(head);
-                Ok((head.number("shard")?, head.number("before")?))
-            });
-            let before: Result<BTreeMap<_, _>, wallex_database::RowError> = before.collect();
-            before.map(Attempt::Written).map_err(|error| DbErr::Type(error.to_string()))
-        }
-        // The position of a batch whose creations or claims were not all won.
-        Err(error) if is_refused_null(&error) => Ok(Attempt::Refused),
-        Err(error) => Err(error),
+    let heads = with.query(conn, select).await?;
+    if heads.is_empty() {
+        return Ok(Attempt::Refused);
     }
+    let before = heads.into_iter().map(|head| {
+        let head = Row(head);
+        Ok((head.number("shard")?, head.number("before")?))
+    });
+    let before: Result<BTreeMap<_, _>, RowError> = before.collect();
+    before.map(Attempt::Written).map_err(|error| DbErr::Type(error.to_string()))
 }

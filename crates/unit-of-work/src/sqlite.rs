@@ -16,13 +16,12 @@ pub(crate) async fn attempt(
     shards: Shards,
     rows: &Rows<'_>,
 ) -> Result<Attempt, DbErr> {
-    let fits = verify(conn, shards, &rows.kept).await?
-        && move_on(conn, shards, &rows.moves).await?
-        && create(conn, shards, &rows.created).await?
-        && claim(conn, shards, &rows.claims).await?;
+    let fits = verify(conn, shards, &rows.kept).await? && move_on(conn, shards, &rows.moves).await?;
     if !fits {
         return Ok(Attempt::Refused);
     }
+    create(conn, shards, &rows.created).await?;
+    claim(conn, shards, &rows.claims).await?;
     let before = take_positions(conn, &rows.counts).await?;
     let mut events = rows.events.clone();
     for event in &mut events {
