@@ -134,4 +134,3 @@ pub(crate) fn sqlite_chunk(rows: usize) -> usize {
     let rows = rows.min(SQLITE_CHUNK_ROWS_MAX);
     1 << (usize::BITS - 1 - rows.leading_zeros())
 }
-

@@ -7,10 +7,12 @@
 //!
 //! What is appended is enqueued in its transaction: by a part of the one statement there is on PostgreSQL
 //! ([`enqueue_appended`]), by a statement on SQLite ([`enqueue_after`]). [`read_after`] is an index range scan, at any backlog.
-//! [`lag`] and [`shards`] read a few rows a shard. [`clean`] deletes a bounded range of positions.
+//! [`Tail`] keeps what this process committed
+//! last, for consumers that keep up. [`lag`] and [`shards`] read a few rows a shard. [`clean`] deletes a bounded range of positions.
 
 mod cleanup;
 mod read;
+mod tail;
 
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use wallex_database::{Backend, Database, Row, RowError, With, read_error};
@@ -18,6 +20,7 @@ use wallex_ports::{OutboxShard, ReadError};
 
 pub use cleanup::clean;
 pub use read::read_after;
+pub use tail::{Committed, Tail};
 
 /// What an outbox row takes of its event.
 const COLUMNS: &str = "shard, position, tenant, wallet_id, version, type, event_id, metadata";

@@ -30,8 +30,7 @@ pub(crate) fn insertion(events: &[PositionedEvent<'_>], position: &str) -> Inser
         Column::text("tenant", events.iter().map(|e| e.stream.tenant.as_str())),
         Column::text("wallet_id", events.iter().map(|e| e.stream.wallet_id.as_str())),
         Column::int("version", events.iter().map(|e| e.version.cast_signed())),
-        Column::int("position", events.iter().map(|e| e.position.cast_signed()))
-            .computed(position),
+        Column::int("position", events.iter().map(|e| e.position.cast_signed())).computed(position),
         Column::uuid("event_id", events.iter().map(|e| e.event.event_id.as_uuid())),
         Column::text("type", encoded.iter().map(|e| e.event_type)),
         Column::int("schema_version", encoded.iter().map(|e| i64::from(e.schema_version))),

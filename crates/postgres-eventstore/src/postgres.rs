@@ -28,12 +28,7 @@ pub const IF_OK: &str = "(SELECT ok FROM fits)";
 
 /// Adds `held` and `fits`: `rests` are wallets and the versions that they must have, `absent` those that
 /// must not exist and that the batch does not create. Both in key order.
-pub fn verify(
-    with: &mut With,
-    shards: Shards,
-    rests: &[(&WalletKey, u64)],
-    absent: &[&WalletKey],
-) {
+pub fn verify(with: &mut With, shards: Shards, rests: &[(&WalletKey, u64)], absent: &[&WalletKey]) {
     let mut ok = vec!["true".to_owned()];
     if !rests.is_empty() {
         let mut columns = key_columns(shards, rests.iter().map(|(key, _)| *key));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use sea_orm::DbErr;
 use thiserror::Error;
-use wallex_database::Database;
+use wallex_database::{Database, is_taken};
 use wallex_ports::WalletKey;
 
 use crate::checkpoint::Seat;
@@ -57,16 +57,18 @@ impl Step<'_> {
         };
         let wallets: BTreeSet<&WalletKey> = events.iter().map(|event| &event.wallet).collect();
         let mut poison: BTreeMap<WalletKey, Poison> = BTreeMap::new();
-        // Every round but the last finds a wallet more, or an earlier event of one.
-        for _ in 0..=events.len() {
+        let mut is_new = true;
+        // Every round but the last finds a wallet more, or an earlier event of one; one finds that the
+        // batch is not new.
+        for _ in 0..=events.len() + 1 {
             let tx = self.db.begin_background().await?;
             let rate = self.events_per_second;
-            if !self.seat.advance(&tx, from, to, self.lease, rate).await? {
+            let Some(filled) = self.seat.advance(&tx, from, to, self.lease, rate).await? else {
                 tx.rollback().await?;
                 return Ok(Applied::SeatLost);
-            }
+            };
             let (name, shard) = (self.seat.projector, self.seat.shard);
-            let parking = parking::of_wallets(&tx, name, shard, &wallets).await?;
+            let parking = parking::of_wallets(&tx, name, shard, &wallets, filled).await?;
             let new: Vec<&Poison> =
                 poison.values().filter(|p| !parking.parked.contains(&p.wallet)).collect();
             if !new.is_empty() {
@@ -77,7 +79,7 @@ impl Step<'_> {
                     || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
             };
             let due: Vec<&Event> = events.iter().filter(|event| !waits(event)).collect();
-            let batch = Batch { shard, events: &due, discarded: &parking.discarded };
+            let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };
             let applying = AssertUnwindSafe(self.projector.apply(&tx, &batch)).catch_unwind();
             match applying.await.map_err(|_| BatchError::Panicked)? {
                 Ok(()) => {
@@ -94,6 +96,10 @@ impl Step<'_> {
                             poison.insert(found.wallet.clone(), found);
                         }
                     }
+                }
+                Err(ApplyError::Storage(error)) if is_new && is_taken(&error) => {
+                    tx.rollback().await?;
+                    is_new = false;
                 }
                 Err(ApplyError::Storage(error)) => return Err(error.into()),
             }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Database, Row, RowError};
 
+use crate::parking::Filled;
+
 /// A holder that is frozen in the middle of a batch holds the checkpoint's row lock. PostgreSQL ends
 /// its transaction after this long, so that the next holder does not wait for it.
 const FROZEN_MS_MAX: &str = "3000";
@@ -92,8 +94,8 @@ impl Seat {
     }
 
     /// Moves the checkpoint on, as the first statement of the transaction that applies the batch:
-    /// whoever else wants these tables takes the same row first. Whether the seat is still this
-    /// holder's, and the checkpoint where it left it.
+    /// whoever else wants these tables takes the same row first. Nothing when the seat is no longer this
+    /// holder's, or the checkpoint not where it left it.
     pub(crate) async fn advance(
         &self,
         tx: &DatabaseTransaction,
@@ -101,28 +103,29 @@ impl Seat {
         to: u64,
         lease: Duration,
         events_per_second: u64,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<Option<Filled>, DbErr> {
         let backend = Backend::of(tx);
         // In the same statement: it costs no round trip. No client waits for this transaction, and a
         // crash takes its effect back with its checkpoint: it need not wait for the disk.
         let settings = match backend {
             Backend::Postgres => format!(
-                "set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true), \
+                ", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true), \
                  set_config('synchronous_commit', 'off', true)"
             ),
-            Backend::Sqlite => "1".to_owned(),
+            Backend::Sqlite => String::new(),
         };
         let sql = format!(
             "UPDATE projector_checkpoints SET position = $5, updated_at_ms = {}, \
              lease_until_ms = {}, events_per_second = $6, last_error = '' \
-             WHERE {} AND position = $4 RETURNING {settings}",
+             WHERE {} AND position = $4 RETURNING {}{settings}",
             backend.now_ms(),
             lease_until(backend, lease),
-            Self::is_mine()
+            Self::is_mine(),
+            Filled::columns()
         );
         let numbers = [from, to, events_per_second].map(|n| Value::from(n.cast_signed()));
         let moved = tx.query_one_raw(backend.statement(sql, self.values(numbers))).await?;
-        Ok(moved.is_some())
+        moved.map(|row| Filled::of_row(&Row(row)).map_err(unreadable)).transpose()
     }
 
     /// Keeps the lease after a look that found nothing wrong; whether it is still this holder's, and

@@ -11,7 +11,7 @@ use wallex_ports::{
 
 use crate::checkpoint;
 use crate::event::{Batch, Event};
-use crate::parking;
+use crate::parking::{self, Filled};
 use crate::projector::{ApplyError, Poison, Projector};
 
 /// Events that one transaction replays, at most: meanwhile the projector waits.
@@ -91,7 +91,7 @@ impl SqlDeadLetters {
             return Ok(Step::Stuck);
         }
         let waiting = waiting(&tx, shard, wallet, letter.version, checkpoint).await?;
-        let parking = parking::of_wallets(&tx, name, shard, &[wallet].into()).await;
+        let parking = parking::of_wallets(&tx, name, shard, &[wallet].into(), Filled::MAYBE).await;
         let discarded = parking.map_err(read_error)?.discarded;
         let first_is_there = waiting.first().is_some_and(|e| e.version == letter.version);
         if !first_is_there && !discarded.contains(wallet, letter.version) {
@@ -108,7 +108,7 @@ impl SqlDeadLetters {
             .filter(|event| !discarded.contains(wallet, event.version))
             .filter(|event| before.is_none_or(|poison| event.version < poison.version))
             .collect();
-        let batch = Batch { shard, events: &due, discarded: &discarded };
+        let batch = Batch { shard, events: &due, discarded: &discarded, is_new: false };
         match projector.apply(&tx, &batch).await {
             Ok(()) => {}
             Err(ApplyError::Poison(mut found)) if !found.is_empty() => {

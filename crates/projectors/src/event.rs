@@ -1,9 +1,11 @@
 //! An event as a projector meets it, and the batches that it comes in.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wallex_database::{Row, RowError};
 use wallex_domain::{EventId, WalletEvent};
+use wallex_outbox::Committed;
 use wallex_ports::{Timestamp, WalletKey};
 
 /// An event of the history, decodable or not.
@@ -18,7 +20,7 @@ pub struct Event {
     /// Its identity.
     pub event_id: EventId,
     /// Its type, as stored.
-    pub event_type: String,
+    pub event_type: Cow<'static, str>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
     decoded: Result<WalletEvent, String>,
@@ -40,6 +42,19 @@ impl Event {
         })
     }
 
+    /// An event of this process, as it was committed.
+    pub(crate) fn of_committed(committed: &Committed) -> Self {
+        Self {
+            wallet: committed.wallet.clone(),
+            version: committed.version,
+            position: committed.position,
+            event_id: committed.event_id,
+            event_type: committed.event.event_type().into(),
+            recorded_at: committed.recorded_at,
+            decoded: Ok(committed.event.clone()),
+        }
+    }
+
     fn read(row: &Row) -> Result<Self, RowError> {
         let event_type = row.text("type")?;
         let payload: Option<String> = row.parse_nullable("payload")?;
@@ -53,7 +68,7 @@ impl Event {
             position: row.number("position")?,
             event_id: row.uuid("event_id")?.into(),
             recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
-            event_type,
+            event_type: event_type.into(),
             decoded,
         })
     }
@@ -112,6 +127,10 @@ pub struct Batch<'a> {
     pub events: &'a [&'a Event],
     /// What was left out of this projection by hand.
     pub discarded: &'a Discarded,
+    /// Whether nothing of it was applied before, as far as is known: what it inserts can be inserted
+    /// without a look. Where something is there all the same, the database refuses it as taken, and
+    /// the batch comes again without this.
+    pub is_new: bool,
 }
 
 impl<'a> Batch<'a> {

@@ -61,6 +61,9 @@ impl Projector for Ledger {
         if !poison.is_empty() {
             return Err(ApplyError::Poison(poison));
         }
+        if batch.is_new {
+            return Ok(ledger::insert(tx, batch.shard, &entries).await?);
+        }
         let written = ledger::insert_new(tx, batch.shard, &entries).await?;
         if written == entries.len() as u64 {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
-use wallex_database::{Backend, Column, Insert, KeyedSelect, Row};
+use sea_orm::{DatabaseTransaction, DbErr};
+use wallex_database::{Backend, Column, Insert, KeyedSelect, Row, RowError};
 use wallex_ports::WalletKey;
 
 use crate::checkpoint::unreadable;
@@ -20,41 +20,55 @@ pub(crate) struct Parking {
     pub(crate) discarded: Discarded,
 }
 
-/// What is known of `wallets`. One statement while nothing is parked and nothing was left out.
+/// Which of the tables hold anything of a projector in a shard. They rarely do, and are not searched
+/// for each batch then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filled {
+    letters: bool,
+    discards: bool,
+}
+
+impl Filled {
+    /// Both may.
+    pub(crate) const MAYBE: Self = Self { letters: true, discards: true };
+
+    /// Two columns for a statement whose first parameters are the projector and the shard.
+    pub(crate) fn columns() -> String {
+        let any = |table: &str| {
+            format!(
+                "CASE WHEN EXISTS (SELECT 1 FROM {table} WHERE shard = $2 AND projector = $1) \
+                 THEN CAST(1 AS bigint) ELSE CAST(0 AS bigint) END"
+            )
+        };
+        format!("{} AS letters, {} AS discards", any("dead_letters"), any("discarded_events"))
+    }
+
+    pub(crate) fn of_row(row: &Row) -> Result<Self, RowError> {
+        Ok(Self { letters: row.int("letters")? == 1, discards: row.int("discards")? == 1 })
+    }
+}
+
+/// What is parked or left out of `wallets`.
 pub(crate) async fn of_wallets(
     tx: &DatabaseTransaction,
     projector: &str,
     shard: u16,
     wallets: &BTreeSet<&WalletKey>,
+    filled: Filled,
 ) -> Result<Parking, DbErr> {
-    let backend = Backend::of(tx);
-    let any = |table: &str| {
-        format!(
-            "CASE WHEN EXISTS (SELECT 1 FROM {table} WHERE shard = $2 AND projector = $1) \
-             THEN CAST(1 AS bigint) ELSE CAST(0 AS bigint) END"
-        )
-    };
-    let sql = format!(
-        "SELECT {} AS letters, {} AS discards",
-        any("dead_letters"),
-        any("discarded_events")
-    );
-    let values: [Value; 2] = [projector.into(), i64::from(shard).into()];
-    let row = tx.query_one_raw(backend.statement(sql, values)).await?;
-    let row = Row(row.ok_or_else(|| DbErr::Custom("a SELECT gave no row".to_owned()))?);
     let mut parking = Parking::default();
     let keys = || {
         let mut keys = tables::key_columns(shard, wallets.iter().copied());
         keys.push(Column::text("projector", wallets.iter().map(|_| projector)));
         keys
     };
-    if row.int("letters").map_err(unreadable)? == 1 {
+    if filled.letters {
         let select = KeyedSelect::new("t.tenant, t.wallet_id", "dead_letters", keys());
         for row in select.query(tx).await? {
             parking.parked.insert(tables::key(&Row(row)).map_err(unreadable)?);
         }
     }
-    if row.int("discards").map_err(unreadable)? == 1 {
+    if filled.discards {
         let columns = "t.tenant, t.wallet_id, t.version";
         let select = KeyedSelect::new(columns, "discarded_events", keys());
         for row in select.query(tx).await?.into_iter().map(Row) {

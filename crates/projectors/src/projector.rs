@@ -85,7 +85,7 @@ impl Poison {
             version: event.version,
             position: event.position,
             event_id: event.event_id,
-            event_type: event.event_type.clone(),
+            event_type: event.event_type.clone().into_owned(),
             error,
         }
     }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_ports::{Place, WalletKey, WalletState};
+use wallex_ports::{Place, WalletKey};
 
-use crate::event::Batch;
+use crate::event::{Batch, Event};
 use crate::fold::Folded;
 use crate::projector::{ApplyError, Poison, Projector, sentence};
 use crate::reconcile::{Findings, Mode, Stretch, reconcile_states};
@@ -25,11 +25,14 @@ impl Projector for ReadModel {
     async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
         let histories = batch.by_wallet();
         let mut standing: HashMap<WalletKey, Result<Folded, String>> = HashMap::new();
-        for row in wallets::load(tx, batch.shard, histories.keys().copied()).await? {
+        let begins = |events: &[&Event]| events.first().is_some_and(|event| event.version == 1);
+        let standing_keys = histories.iter().filter(|(_, e)| !(batch.is_new && begins(e)));
+        let standing_keys: Vec<&WalletKey> = standing_keys.map(|(key, _)| *key).collect();
+        for row in wallets::load(tx, batch.shard, standing_keys.iter().copied()).await? {
             let folded = wallets::state(&row).map(|(_, state)| Folded::of_state(&state));
             standing.insert(tables::key(&row)?, folded.map_err(|error| sentence(&error)));
         }
-        let mut states = Vec::with_capacity(histories.len());
+        let (mut begun, mut states) = (Vec::new(), Vec::new());
         let mut poison = Vec::new();
         for (key, events) in &histories {
             let before = standing.remove(*key).unwrap_or_else(|| Ok(Folded::default()));
@@ -45,7 +48,11 @@ impl Projector for ReadModel {
                 folded
             });
             match folded {
-                Ok(folded) => states.extend(folded.state(key).map(|state| (*key, state))),
+                Ok(folded) => {
+                    let rows =
+                        if batch.is_new && begins(events) { &mut begun } else { &mut states };
+                    rows.extend(folded.state(key).map(|state| (*key, state)));
+                }
                 // The row itself can't be read: nothing can be applied to it.
                 Err(error) => poison.extend(events.first().map(|event| Poison::of(event, error))),
             }
@@ -53,9 +60,8 @@ impl Projector for ReadModel {
         if !poison.is_empty() {
             return Err(ApplyError::Poison(poison));
         }
-        let rows: Vec<(&WalletKey, &WalletState)> =
-            states.iter().map(|(key, state)| (*key, state)).collect();
-        Ok(wallets::upsert(tx, batch.shard, &rows).await?)
+        wallets::insert(tx, batch.shard, &begun).await?;
+        Ok(wallets::upsert(tx, batch.shard, &states).await?)
     }
 
     async fn reconcile(

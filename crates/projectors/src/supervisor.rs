@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use wallex_database::{Backend, Database};
+use wallex_outbox::Tail;
 use wallex_ports::BoxError;
 
 use crate::checkpoint::{self, Wanted};
@@ -31,6 +32,8 @@ pub fn projectors() -> Arc<[Arc<dyn Projector>]> {
 pub struct Workers {
     /// The database.
     pub db: Arc<Database>,
+    /// What this process commits.
+    pub tail: Arc<Tail>,
     /// What they run.
     pub projectors: Arc<[Arc<dyn Projector>]>,
     /// How they behave.
@@ -90,6 +93,8 @@ impl Workers {
     ) -> Worker {
         Worker {
             db: Arc::clone(&self.db),
+            tail: Arc::clone(&self.tail),
+            read_until: 0,
             projector: Arc::clone(projector),
             shard,
             owner: Arc::clone(owner),

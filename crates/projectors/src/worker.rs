@@ -5,7 +5,7 @@
 //!
 //! | phase | statements | bounded by |
 //! |---|---|---|
-//! | read | 1, an index range scan | [`WorkerSettings::batch_events_max`] |
+//! | read | none for what this process has just committed; else 1, an index range scan | [`WorkerSettings::batch_events_max`] |
 //! | checkpoint, parked wallets | 1 + 1 | 1 row each, while nothing is parked |
 //! | what stands | 1 | the wallets of the batch |
 //! | effect | 1 bulk statement | n |
@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use wallex_database::Database;
+use wallex_outbox::Tail;
 use wallex_ports::BoxError;
 
 use crate::apply::{Applied, Step};
@@ -81,6 +82,10 @@ pub(crate) struct Signals {
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) db: Arc<Database>,
+    pub(crate) tail: Arc<Tail>,
+    /// What stands up to this position is read from the database, wherever else it may be: it was
+    /// committed before this worker took its seat.
+    pub(crate) read_until: u64,
     pub(crate) projector: Arc<dyn Projector>,
     pub(crate) shard: u16,
     /// What the lease names as its holder.
@@ -158,6 +163,7 @@ impl Worker {
 
     /// Applies what comes, for as long as the seat is this worker's. Counts `failures` in a row.
     async fn hold(&mut self, seat: &Seat, mut position: u64, failures: &mut u32) -> Left {
+        self.read_until = self.tail.end(self.shard);
         let mut rate = Rate::new();
         let mut kept = Instant::now();
         let mut poll = self.settings.poll_min;
@@ -224,6 +230,15 @@ impl Worker {
 
     async fn read(&self, after: u64) -> Result<Vec<Event>, BoxError> {
         let (db, limit) = (self.db.background(), self.batch_events_max);
+        if after >= self.read_until {
+            let told = self.tail.after(self.shard, after, limit as usize);
+            let events = told.iter().flat_map(|batch| batch.iter());
+            let events = events.filter(|event| event.position > after).map(Event::of_committed);
+            let events: Vec<Event> = events.take(limit as usize).collect();
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
         let rows = wallex_outbox::read_after(db, self.shard, after, limit).await?;
         let events: Vec<Event> = rows.iter().map(Event::of_row).collect::<Result<_, _>>()?;
         let expected = events.last().map_or(0, |last| last.position - after);

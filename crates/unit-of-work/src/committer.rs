@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use wallex_database::{Backend, Database, ErrorClass, classify};
 use wallex_idempotency::{forget_expired, stored_records};
+use wallex_outbox::Tail;
 use wallex_ports::{
     CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
     Unit, UnitOutcome, WalletKey, WalletState,
@@ -37,13 +38,14 @@ const LOCK_WAIT_MS: u32 = 500;
 #[derive(Debug, Clone)]
 pub struct SqlCommitter {
     db: Arc<Database>,
+    tail: Arc<Tail>,
 }
 
 impl SqlCommitter {
-    /// On `db`.
+    /// On `db`. What it commits it tells `tail`.
     #[must_use]
-    pub fn new(db: Arc<Database>) -> Self {
-        Self { db }
+    pub fn new(db: Arc<Database>, tail: Arc<Tail>) -> Self {
+        Self { db, tail }
     }
 
     fn shards(&self) -> Result<Shards, CommitError> {
@@ -62,8 +64,12 @@ impl SqlCommitter {
             if batch.only_reads() {
                 return Ok(batch.outcomes());
             }
-            match self.attempt(&batch, &Rows::of(&batch, shards), shards).await? {
-                Attempt::Written(_) => return Ok(batch.outcomes()),
+            let rows = Rows::of(&batch, shards);
+            match self.attempt(&batch, &rows, shards).await? {
+                Attempt::Written(before) => {
+                    rows.tell(&self.tail, &before);
+                    return Ok(batch.outcomes());
+                }
                 Attempt::Refused => self.look(&mut batch, shards).await.map_err(before_commit)?,
             }
         }
@@ -155,6 +161,7 @@ impl SqlCommitter {
         let mut pause = LOOKUP_PAUSE;
         for _ in 0..LOOKUPS_MAX {
             match self.was_committed(append, event).await {
+                // Where it stands in its shard is not known here, and so not told.
                 Ok(true) => return Ok(Attempt::Written(BTreeMap::new())),
                 Ok(false) => return Err(CommitError::Unavailable(lost.into())),
                 Err(error) => tracing::debug!(%error, "the look-up failed"),
@@ -245,7 +252,10 @@ impl LockedWallets for Locked {
         let rows = Rows::of(&batch, shards);
         let attempted = attempt(&transaction, shards, &rows).await.map_err(before_commit)?;
         match committer.end(transaction, &batch, attempted).await? {
-            Attempt::Written(_) => Ok(batch.outcomes()),
+            Attempt::Written(before) => {
+                rows.tell(&committer.tail, &before);
+                Ok(batch.outcomes())
+            }
             // A key or a creation was lost: which one, the other way tells.
             Attempt::Refused => committer.write(&units).await,
         }

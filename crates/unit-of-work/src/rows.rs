@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use wallex_outbox::{Committed, Tail};
 use wallex_ports::{Claim, Shards, WalletKey, WalletState};
 use wallex_postgres_eventstore::{Move, PositionedEvent};
 
@@ -67,6 +68,22 @@ impl<'a> Rows<'a> {
             claims,
             events,
             counts,
+        }
+    }
+
+    /// Tells `tail` the events, which were committed in each shard behind the position `before`.
+    pub(crate) fn tell(&self, tail: &Tail, before: &BTreeMap<u16, u64>) {
+        for (shard, before) in before {
+            let events = self.events.iter().filter(|event| event.shard == *shard);
+            let committed = events.map(|e| Committed {
+                wallet: e.stream.clone(),
+                version: e.version,
+                position: before + e.position,
+                event_id: e.event.event_id,
+                event: e.event.event.clone(),
+                recorded_at: e.event.recorded_at,
+            });
+            tail.push(*shard, committed.collect());
         }
     }
 }

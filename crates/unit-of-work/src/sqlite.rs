@@ -16,7 +16,8 @@ pub(crate) async fn attempt(
     shards: Shards,
     rows: &Rows<'_>,
 ) -> Result<Attempt, DbErr> {
-    let fits = verify(conn, shards, &rows.kept).await? && move_on(conn, shards, &rows.moves).await?;
+    let fits =
+        verify(conn, shards, &rows.kept).await? && move_on(conn, shards, &rows.moves).await?;
     if !fits {
         return Ok(Attempt::Refused);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use wallex_database::Database;
 use wallex_idempotency::SqlIdempotencyRecords;
+use wallex_outbox::Tail;
 use wallex_ports::{DeadLetters, IdGenerator, Projectors, ReadModels};
 use wallex_projectors::{
     RecoverySettings, SqlDeadLetters, SqlProjectors, SqlReadModels, SqlRecovery, WorkerTasks,
@@ -26,11 +27,12 @@ pub(crate) struct Projections {
 }
 
 impl Projections {
-    /// Starts the workers, which wait until the database is migrated. `committed` changes with every
-    /// commit of this process.
+    /// Starts the workers, which wait until the database is migrated. `tail` holds what this process
+    /// commits, and `committed` changes with every commit.
     pub(crate) fn start(
         config: &Config,
         db: &Arc<Database>,
+        tail: Arc<Tail>,
         auto_start: bool,
         committed: watch::Receiver<u64>,
     ) -> Self {
@@ -49,6 +51,7 @@ impl Projections {
         );
         let workers = Workers {
             db: Arc::clone(db),
+            tail,
             projectors: all,
             settings: config.workers.clone(),
             auto_start,

@@ -13,6 +13,7 @@ use wallex_database::Database;
 use wallex_http_actix::{ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_migrations::{MigrateError, SchemaReadiness};
+use wallex_outbox::Tail;
 use wallex_ports::{NotReady, Readiness};
 use wallex_postgres_eventstore::EventStore;
 use wallex_unit_of_work::SqlCommitter;
@@ -41,7 +42,8 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
     };
     // No command is committed here: the workers poll for what other processes commit.
     let (_commits, committed) = watch::channel(0);
-    let projections = Projections::start(&config, &db, true, committed);
+    let tail = Arc::new(Tail::default());
+    let projections = Projections::start(&config, &db, tail, true, committed);
     let readiness = Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
     let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, true, stop.clone());
     let upkeep = tokio::spawn(upkeep.run());
@@ -140,10 +142,11 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let listen = listener.local_addr().context("the listener has no address")?;
         let events = Arc::new(EventStore::new(Arc::clone(&db)));
+        let tail = Arc::new(Tail::default());
         let readiness: Arc<dyn Readiness> =
             Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
         let ports = LanePorts {
-            committer: Arc::new(SqlCommitter::new(Arc::clone(&db))),
+            committer: Arc::new(SqlCommitter::new(Arc::clone(&db), Arc::clone(&tail))),
             wallets: events.clone(),
             idempotency: Arc::new(SqlIdempotencyRecords::new(Arc::clone(&db))),
             answers: Arc::new(JsonAnswers),
@@ -152,7 +155,7 @@ impl Running {
         };
         let (commands, lane) = CommandLane::spawn(ports, config.lane.clone());
         let auto_start = config.projectors_auto_start;
-        let projections = Projections::start(config, &db, auto_start, commands.committed());
+        let projections = Projections::start(config, &db, tail, auto_start, commands.committed());
         let lifecycle = Lifecycle::new();
         let state = ApiState {
             lane: commands,

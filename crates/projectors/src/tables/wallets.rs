@@ -1,5 +1,7 @@
 //! `wallets`: the read model, one row a wallet.
 
+use std::borrow::Borrow;
+
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
 use wallex_domain::{Balance, Currency, Wallet, WalletId};
@@ -37,30 +39,44 @@ pub(crate) async fn load<'a>(
     Ok(select.query(conn).await?.into_iter().map(Row).collect())
 }
 
-/// Writes rows, over what stands there.
-pub(crate) async fn upsert(
-    conn: &impl ConnectionTrait,
-    shard: u16,
-    rows: &[(&WalletKey, &WalletState)],
-) -> Result<(), DbErr> {
-    let wallets = || rows.iter().map(|(_, state)| &state.wallet);
+fn columns(shard: u16, rows: &[(&WalletKey, impl Borrow<WalletState>)]) -> Vec<Column> {
+    let states = || rows.iter().map(|(_, state)| state.borrow());
+    let wallets = || states().map(|state| &state.wallet);
     let mut columns = key_columns(shard, rows.iter().map(|(key, _)| *key));
     columns.extend([
         Column::text("owner_id", wallets().map(|w| w.owner_id().as_str())),
         Column::text("currency", wallets().map(|w| w.currency().as_str().to_owned())),
         Column::int("balance", wallets().map(|w| w.balance().minor_units())),
         Column::int("version", wallets().map(|w| w.version().cast_signed())),
-        Column::int("created_at_ms", rows.iter().map(|(_, state)| state.created_at.unix_ms())),
-        Column::int("updated_at_ms", rows.iter().map(|(_, state)| state.updated_at.unix_ms())),
+        Column::int("created_at_ms", states().map(|state| state.created_at.unix_ms())),
+        Column::int("updated_at_ms", states().map(|state| state.updated_at.unix_ms())),
     ]);
+    columns
+}
+
+/// Inserts `rows`; one that is there is a unique violation.
+pub(crate) async fn insert(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[(&WalletKey, impl Borrow<WalletState>)],
+) -> Result<(), DbErr> {
+    Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(drop)
+}
+
+/// Makes the rows what `rows` say, whether they are there or not.
+pub(crate) async fn upsert(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[(&WalletKey, impl Borrow<WalletState>)],
+) -> Result<(), DbErr> {
     let set = ["owner_id", "currency", "balance", "version", "created_at_ms", "updated_at_ms"]
         .map(|column| format!("{column} = excluded.{column}"))
         .join(", ");
-    Insert::into(TABLE, columns)
+    Insert::into(TABLE, columns(shard, rows))
         .tail(format!("ON CONFLICT (shard, tenant, wallet_id) DO UPDATE SET {set}"))
         .execute(conn)
         .await
-        .map(|_| ())
+        .map(drop)
 }
 
 /// Deletes the rows of `keys` (tenant and wallet), which need not be valid ones.

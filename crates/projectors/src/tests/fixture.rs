@@ -12,6 +12,7 @@ use wallex_domain::{
     Amount, Balance, Currency, Description, EventId, Memo, OwnerId, TransferId, Wallet,
     WalletEvent, WalletId, transfer,
 };
+use wallex_outbox::Tail;
 use wallex_ports::{
     Committer, CorrelationId, EventMetadata, NewEvent, ProjectorStatus, Projectors, Shards,
     StreamAppend, Timestamp, Unit, UnitOutcome, WalletKey, WalletState,
@@ -41,6 +42,8 @@ fn memo() -> Memo {
 pub(super) struct World {
     pub(super) database: TempDatabase,
     pub(super) db: Arc<Database>,
+    /// What this process committed.
+    pub(super) tail: Arc<Tail>,
     committer: SqlCommitter,
     wallets: BTreeMap<String, Wallet>,
     committed: watch::Sender<u64>,
@@ -54,9 +57,10 @@ impl World {
     pub(super) async fn sharded(database: TempDatabase, shards: u16) -> Self {
         let db = Arc::new(open(&database).await);
         wallex_migrations::up(&db, Shards::new(shards)).await.expect("migrated");
-        let committer = SqlCommitter::new(Arc::clone(&db));
+        let tail = Arc::new(Tail::default());
+        let committer = SqlCommitter::new(Arc::clone(&db), Arc::clone(&tail));
         let (wallets, committed) = (BTreeMap::new(), watch::Sender::new(0));
-        Self { database, db, committer, wallets, committed }
+        Self { database, db, tail, committer, wallets, committed }
     }
 
     /// Commits one unit for all of `events`, each for its wallet.
@@ -133,6 +137,7 @@ impl World {
         wallex_migrations::up(&db, None).await.expect("migrated");
         Workers {
             db,
+            tail: Arc::clone(&self.tail),
             projectors,
             settings: WorkerSettings { batch_events_max: Some(7), ..Default::default() },
             auto_start,

@@ -5,17 +5,24 @@ use std::sync::Arc;
 use uuid::Uuid;
 use wallex_database::{ConnectOptions, Database, DatabaseUrl};
 use wallex_domain::{Amount, Balance, Currency, Memo, OwnerId, Wallet, WalletEvent, WalletId};
+use wallex_outbox::Tail;
 use wallex_ports::{
     Claim, CorrelationId, EventMetadata, IdempotencyKey, KeyScope, NewEvent, RequestHash, Route,
     StoredAnswer, StreamAppend, StreamVersion, Timestamp, Unit, WalletKey, WalletState,
 };
 use wallex_testkit::TempDatabase;
 
+use crate::SqlCommitter;
+
 pub(super) async fn migrated(database: &TempDatabase) -> Arc<Database> {
     let url = DatabaseUrl::parse(database.url()).expect("valid");
     let db = Database::connect(&ConnectOptions::new(url)).await.expect("connected");
     wallex_migrations::up(&db, None).await.expect("migrated");
     Arc::new(db)
+}
+
+pub(super) fn committer(db: &Arc<Database>) -> SqlCommitter {
+    SqlCommitter::new(Arc::clone(db), Arc::new(Tail::default()))
 }
 
 pub(super) fn key(wallet_id: &str) -> WalletKey {

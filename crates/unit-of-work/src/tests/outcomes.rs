@@ -7,8 +7,7 @@ use wallex_idempotency::stored_records;
 use wallex_ports::{Committer, StoredRecord, Unit, UnitOutcome};
 use wallex_testkit::{Inspector, TempDatabase, eventually, on_both_databases};
 
-use super::fixture::{claim, credit, key, migrated, open, refusal, scope, unit};
-use crate::SqlCommitter;
+use super::fixture::{claim, committer, credit, key, migrated, open, refusal, scope, unit};
 
 on_both_databases!(
     a_batch_is_written_whole_and_in_order,
@@ -23,7 +22,7 @@ on_both_databases!(
 );
 
 async fn commit(db: &Arc<Database>, units: Vec<Unit>) -> Vec<UnitOutcome> {
-    SqlCommitter::new(db.clone()).commit(units.into()).await.expect("committed")
+    committer(&db).commit(units.into()).await.expect("committed")
 }
 
 async fn record(db: &Database, key: &str) -> Option<StoredRecord> {
@@ -175,7 +174,7 @@ async fn decisions_under_a_lock_do_not_conflict(database: TempDatabase) {
     let db = migrated(&database).await;
     let a = open("a", 10);
     commit(&db, vec![unit(None, vec![a])]).await;
-    let committer = SqlCommitter::new(db.clone());
+    let committer = committer(&db);
     let writers: Vec<_> = (0..8)
         .map(|_| {
             let committer = committer.clone();
@@ -199,7 +198,7 @@ async fn a_dropped_lock_writes_nothing(database: TempDatabase) {
     let db = migrated(&database).await;
     let a = open("a", 10);
     commit(&db, vec![unit(None, vec![a.clone()])]).await;
-    let committer = SqlCommitter::new(db.clone());
+    let committer = committer(&db);
     drop(committer.lock(vec![key("a")]).await.expect("locked"));
     // The lock ends with its transaction, which is rolled back in the background.
     let units = vec![unit(None, vec![credit(&a)])];

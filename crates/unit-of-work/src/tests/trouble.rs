@@ -8,8 +8,7 @@ use wallex_ports::{CommitError, Committer, Unit, UnitOutcome};
 use wallex_postgres_eventstore::{Held, lock_streams};
 use wallex_testkit::{Inspector, TempDatabase, block_on, eventually, on_both_databases};
 
-use super::fixture::{claim, credit, key, migrated, open, refusal, unit};
-use crate::SqlCommitter;
+use super::fixture::{claim, committer, credit, key, migrated, open, refusal, unit};
 use crate::attempt::{Attempt, attempt};
 use crate::batch::Batch;
 use crate::rows::Rows;
@@ -42,7 +41,7 @@ async fn write(db: &Database, transaction: &DatabaseTransaction, units: &[Unit])
 
 async fn a_lost_answer_to_a_commit_that_happened_is_found_out(database: TempDatabase) {
     let db = migrated(&database).await;
-    let (committer, units) = (SqlCommitter::new(db.clone()), units());
+    let (committer, units) = (committer(&db), units());
     let transaction = db.begin().await.expect("begun");
     write(&db, &transaction, &units).await;
     transaction.commit().await.expect("committed");
@@ -52,7 +51,7 @@ async fn a_lost_answer_to_a_commit_that_happened_is_found_out(database: TempData
 
 async fn a_lost_answer_to_a_commit_that_did_not_happen_is_found_out(database: TempDatabase) {
     let db = migrated(&database).await;
-    let (committer, units) = (SqlCommitter::new(db.clone()), units());
+    let (committer, units) = (committer(&db), units());
     let transaction = db.begin().await.expect("begun");
     write(&db, &transaction, &units).await;
     transaction.rollback().await.expect("rolled back");
@@ -64,11 +63,10 @@ async fn a_lost_answer_to_a_commit_that_did_not_happen_is_found_out(database: Te
 
 async fn a_look_up_waits_for_the_transaction_that_is_still_ending(database: TempDatabase) {
     let db = migrated(&database).await;
-    let (committer, units) = (SqlCommitter::new(db.clone()), units());
+    let (committer, units) = (committer(&db), units());
     let transaction = db.begin().await.expect("begun");
     write(&db, &transaction, &units).await;
-    let looking =
-        tokio::spawn(async move { committer.look_up(&Batch::new(&units), lost()).await });
+    let looking = tokio::spawn(async move { committer.look_up(&Batch::new(&units), lost()).await });
     if db.backend() == Backend::Postgres {
         // It waits for the head that the transaction holds.
         let inspector = Inspector::open(&database).await;
@@ -95,7 +93,7 @@ fn a_full_disk_is_an_error_and_what_is_acknowledged_after_it_is_there() {
     block_on(async {
         let database = TempDatabase::sqlite();
         let db = migrated(&database).await;
-        let committer = SqlCommitter::new(db.clone());
+        let committer = committer(&db);
         let wallets = async |from: usize| {
             let creations = (from..from + 50).map(|i| unit(None, vec![open(&format!("w-{i}"), 1)]));
             committer.commit(creations.collect::<Arc<[Unit]>>()).await
@@ -127,7 +125,7 @@ fn a_row_that_is_held_is_not_waited_for() {
     block_on(async {
         let database = TempDatabase::postgres().await;
         let db = migrated(&database).await;
-        let committer = SqlCommitter::new(db.clone());
+        let committer = committer(&db);
         let a = open("a", 1);
         committer.commit(vec![unit(None, vec![a.clone()])].into()).await.expect("committed");
         let holder = db.begin().await.expect("begun");
