@@ -366,13 +366,62 @@ async fn two_nodes_drain_a_wallet_to_exactly_nothing() {
 async fn a_look_up_that_fails_is_asked_again_and_not_for_ever() {
     let store = Store::new();
     let (lane, _task) = node(&store);
+    for id in ["a", "b"] {
+        lane.execute(create(Some(id), 0)).await.expect("created");
+    }
+    // A lane that holds no wallet yet.
+    let (lane, _task) = node(&store);
     store.tables().read_faults = 3;
-    assert_eq!(body(&lane, create(Some("a"), 0)).await, "a@1=0");
+    assert_eq!(body(&lane, credit("a", 1)).await, "a@2=1");
     store.tables().read_faults = usize::MAX;
-    let refused = lane.execute(create(Some("b"), 0)).await;
+    let refused = lane.execute(credit("b", 1)).await;
     assert!(matches!(refused, Err(CommandError::Unavailable)));
     store.tables().read_faults = 0;
-    assert_eq!(body(&lane, create(Some("b"), 0)).await, "b@1=0");
+    assert_eq!(body(&lane, credit("b", 1)).await, "b@2=1");
+}
+
+#[tokio::test]
+async fn a_retry_is_replayed_although_its_precondition_holds_no_longer() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    let ask = || {
+        let mut command = keyed(credit("a", 5), "key", 1);
+        command.if_match = Precondition::OneOf(vec![1]);
+        command
+    };
+    assert_eq!(body(&lane, ask()).await, "a@2=5");
+    let again = lane.execute(ask()).await.expect("answered");
+    assert_eq!((again.stored.body.as_ref(), again.replayed), ("a@2=5", true));
+}
+
+#[tokio::test]
+async fn retries_among_new_commands_are_replayed_and_the_new_ones_done_once() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    let first = |id: &str| keyed(create(Some(id), 9), id, 1);
+    for id in ["a", "b"] {
+        assert_eq!(body(&lane, first(id)).await, format!("{id}@1=9"));
+    }
+    // A lane that knows nothing of the first answers.
+    let (lane, _task) = node(&store);
+    let commands =
+        vec![first("a"), credit("a", 1), first("c"), first("b"), credit("b", 1), credit("c", 1)];
+    let answers = as_one_batch(&store, &lane, commands).await;
+    let answers: Vec<_> = answers.into_iter().map(|a| a.expect("answered")).collect();
+    let told: Vec<_> = answers.iter().map(|a| (a.stored.body.as_ref(), a.replayed)).collect();
+    assert_eq!(
+        told,
+        [
+            ("a@1=9", true),
+            ("a@2=10", false),
+            ("c@1=9", false),
+            ("b@1=9", true),
+            ("b@2=10", false),
+            ("c@2=10", false),
+        ]
+    );
+    store.tables().audit();
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ use super::commit::{commit, with_deadline};
 use super::deciding::{WorkingStates, key_of};
 use super::queue::Waiting;
 use super::read::read;
-use super::{Deciding, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, TRIES_MAX};
+use super::{
+    Deciding, LOOKED_UP_BATCHES, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, TRIES_MAX,
+};
 use crate::{Action, Answer, Command, CommandError, Decision};
 
 /// Commands that are decided in order and committed together.
@@ -53,6 +55,9 @@ pub(crate) struct Lane {
     ports: LanePorts,
     settings: LaneSettings,
     cache: StateCache,
+    /// How many batches are still to be looked up before they are decided. In between, keys are believed
+    /// to be new, and so are the wallets that are created: the transaction finds out.
+    looking: u32,
     /// Counts the transactions that wrote events.
     committed: watch::Sender<u64>,
 }
@@ -60,7 +65,7 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(ports: LanePorts, settings: LaneSettings) -> Self {
         let cache = StateCache::new(settings.cached_wallets_max);
-        Self { ports, settings, cache, committed: watch::Sender::new(0) }
+        Self { ports, settings, cache, looking: 0, committed: watch::Sender::new(0) }
     }
 
     pub(crate) fn committed(&self) -> watch::Receiver<u64> {
@@ -102,10 +107,15 @@ impl Lane {
         lock: bool,
         again: &mut Vec<Waiting>,
     ) -> Option<Group> {
-        let (records, mut states) = match self.read(&group).await {
+        let looks = self.looking > 0;
+        self.looking = self.looking.saturating_sub(1);
+        let (records, mut states) = match self.read(&group, looks).await {
             Ok(read) => read,
             Err(error) => return give_up_reading(group, error),
         };
+        if !records.is_empty() {
+            self.looking = LOOKED_UP_BATCHES;
+        }
         let group = Group::new(defer_same_keys(replay(group, &records), again));
         if group.waiting.is_empty() {
             return None;
@@ -120,7 +130,10 @@ impl Lane {
             }
             Err(error) => return give_up(group, error),
         };
-        let (decided, units) = self.decide(group, states);
+        let (decided, units) = self.decide(group, states, looks, again);
+        if decided.is_empty() {
+            return None;
+        }
         let units: Arc<[Unit]> = units.into();
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
@@ -141,23 +154,42 @@ impl Lane {
         }
     }
 
-    /// Looks the keys up and loads the wallets that are not in the cache.
+    /// Loads the wallets that are not in the cache and, if it `looks`, keys and wallets that are to be
+    /// created; those of a command that asks for it, in any case.
     async fn read(
         &mut self,
         group: &Group,
+        looks: bool,
     ) -> Result<(HashMap<KeyScope, StoredRecord>, WorkingStates), ReadError> {
-        let scopes: Vec<_> = group.waiting.iter().filter_map(|w| scope_of(&w.command)).collect();
+        let mut scopes = Vec::new();
         let mut states = WorkingStates::new();
         let mut missing = Vec::new();
-        for key in group.waiting.iter().flat_map(wallets_of) {
-            if states.contains_key(&key) {
-                continue;
+        // What several commands rest on is loaded if one of them can't believe that it is new.
+        let mut believed = Vec::new();
+        for waiting in &group.waiting {
+            let looks = looks || waiting.looks;
+            if looks {
+                scopes.extend(scope_of(&waiting.command));
             }
-            let cached = self.cache.get(&key).cloned();
-            if cached.is_none() {
-                missing.push(key.clone());
+            let creates = matches!(waiting.command.action, Action::Create(_));
+            for key in wallets_of(waiting) {
+                if states.contains_key(&key) {
+                    continue;
+                }
+                match self.cache.get(&key) {
+                    Some(cached) => {
+                        states.insert(key, Some(cached.clone()));
+                    }
+                    None if creates && !looks => believed.push(key),
+                    None => {
+                        missing.push(key.clone());
+                        states.insert(key, None);
+                    }
+                }
             }
-            states.insert(key, cached);
+        }
+        for key in believed {
+            states.entry(key).or_insert(None);
         }
         let (records, loaded) = read(&self.ports, &scopes, &missing).await?;
         states.extend(missing.into_iter().zip(loaded));
@@ -187,11 +219,19 @@ impl Lane {
         Ok(Some(locked))
     }
 
-    /// Decides each command on the states that those before it leave.
-    fn decide(&self, group: Group, mut states: WorkingStates) -> (Vec<Decided>, Vec<Unit>) {
+    /// Decides each command on the states that those before it leave. A keyed command whose answer would
+    /// not be kept goes to `again` if its key was not looked up: it may be the retry of one that was
+    /// answered otherwise.
+    fn decide(
+        &self,
+        group: Group,
+        mut states: WorkingStates,
+        looked: bool,
+        again: &mut Vec<Waiting>,
+    ) -> (Vec<Decided>, Vec<Unit>) {
         let mut units = Vec::with_capacity(group.waiting.len());
         let mut all = Vec::with_capacity(group.waiting.len());
-        for waiting in group.waiting {
+        for mut waiting in group.waiting {
             let command = &waiting.command;
             let mut deciding = Deciding::new(
                 &states,
@@ -203,11 +243,17 @@ impl Lane {
             );
             let decision = decide(command, &mut deciding);
             let (reads, appends) = deciding.finish();
+            let is_kept = decision.as_ref().map_or_else(|refusal| refusal.is_final(), |_| true);
+            if !is_kept && command.idempotency.is_some() && !looked && !waiting.looks {
+                waiting.looks = true;
+                again.push(waiting);
+                continue;
+            }
             for append in &appends {
                 states.insert(append.stream.clone(), Some(append.state.clone()));
             }
             let answer = self.ports.answers.encode(&command.context, &decision);
-            let claim = self.claim(command, &decision, &answer);
+            let claim = if is_kept { self.claim(command, &answer) } else { None };
             let outcome = decision.as_ref().map_or_else(|refusal| refusal.name(), |_| "ok");
             units.push(Unit { claim, reads, appends });
             all.push(Decided { waiting, answer, outcome });
@@ -215,17 +261,11 @@ impl Lane {
         (all, units)
     }
 
-    fn claim(
-        &self,
-        command: &Command,
-        decision: &Decision,
-        answer: &StoredAnswer,
-    ) -> Option<Claim> {
+    fn claim(&self, command: &Command, answer: &StoredAnswer) -> Option<Claim> {
         let scope = scope_of(command)?;
-        let is_final = decision.as_ref().map_or_else(|refusal| refusal.is_final(), |_| true);
         let request_hash = command.idempotency.as_ref()?.request_hash;
         let ttl_ms = u64::try_from(self.settings.idempotency_ttl.as_millis()).unwrap_or(u64::MAX);
-        is_final.then(|| Claim { scope, request_hash, answer: answer.clone(), ttl_ms })
+        Some(Claim { scope, request_hash, answer: answer.clone(), ttl_ms })
     }
 
     async fn commit(
@@ -272,9 +312,13 @@ impl Lane {
                     let kind = waiting.command.action.name();
                     metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => name)
                         .increment(1);
+                    if waiting.command.idempotency.is_some() {
+                        count_key("miss");
+                    }
                     waiting.answer(Ok(Answer { stored: answer, replayed: false }));
                 }
                 UnitOutcome::KeyTaken { stored } => {
+                    self.looking = LOOKED_UP_BATCHES;
                     self.forget(std::slice::from_ref(unit));
                     answer_from_record(waiting, stored);
                 }
@@ -282,6 +326,7 @@ impl Lane {
                     self.forget(std::slice::from_ref(unit));
                     metrics::counter!("wallex_lane_conflicts_total").increment(1);
                     waiting.defeats += 1;
+                    waiting.looks = true;
                     if waiting.defeats < TRIES_MAX {
                         again.push(waiting);
                     } else {
@@ -338,10 +383,14 @@ fn scope_of(command: &Command) -> Option<KeyScope> {
 /// The first command with a key stays; those after it wait for its answer.
 fn defer_same_keys(waiting: Vec<Waiting>, again: &mut Vec<Waiting>) -> Vec<Waiting> {
     let mut seen = HashSet::new();
-    let (stay, wait) = waiting
+    let (stay, mut wait): (_, Vec<_>) = waiting
         .into_iter()
         .partition(|w: &Waiting| scope_of(&w.command).is_none_or(|scope| seen.insert(scope)));
-    again.extend::<Vec<_>>(wait);
+    // The first one's answer is what they are told.
+    for waiting in &mut wait {
+        waiting.looks = true;
+    }
+    again.append(&mut wait);
     stay
 }
 
@@ -353,12 +402,7 @@ fn replay(group: Group, records: &HashMap<KeyScope, StoredRecord>) -> Vec<Waitin
             left.push(waiting);
             continue;
         };
-        let record = records.get(&scope);
-        if waiting.defeats == 0 {
-            let result = if record.is_some() { "hit" } else { "miss" };
-            metrics::counter!("wallex_idempotency_lookups_total", "result" => result).increment(1);
-        }
-        match record {
+        match records.get(&scope) {
             Some(record) => answer_from_record(waiting, record.clone()),
             None => left.push(waiting),
         }
@@ -376,7 +420,13 @@ fn answer_from_record(waiting: Waiting, record: StoredRecord) {
         ("key-reused", Err(CommandError::KeyReused))
     };
     metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
+    count_key("hit");
     waiting.answer(answer);
+}
+
+/// Counts a command with a key that was answered: from its record, or for the first time.
+fn count_key(result: &'static str) {
+    metrics::counter!("wallex_idempotency_lookups_total", "result" => result).increment(1);
 }
 
 fn give_up_reading(group: Group, error: ReadError) -> Option<Group> {

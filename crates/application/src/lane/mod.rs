@@ -9,9 +9,12 @@
 //! | phase | statements | bounded by |
 //! |---|---|---|
 //! | gather | none: takes what is there, no timer | [`LaneSettings::batch_units_max`], of 4 KiB each at most |
-//! | look keys up, load wallets not in the cache | 1 + 1, at once | n keys, 2n wallets |
+//! | load wallets not in the cache; look keys up, while retries are about | 1 + 1, at once; none for new keys and wallets | n keys, 2n wallets |
 //! | decide | none | n |
-//! | commit | one transaction, about 7 statements whatever n is | n |
+//! | commit | one transaction: one statement on PostgreSQL, about 7 on SQLite, whatever n is | n |
+//!
+//! A key is believed to be new, and so is a wallet that is created: the transaction claims the one and
+//! inserts the other, and finds out. After one that was not, batches are looked up for a while.
 //!
 //! The states in memory are a cache. The versions that a decision rests on, a refusal's included,
 //! are verified in the transaction, which waits for no wallet that another process holds. A unit
@@ -41,6 +44,9 @@ pub(crate) const OPTIMISTIC_TRIES_MAX: u32 = 3;
 /// How often a command is decided at all. With the rows locked only two creations of one wallet
 /// can still collide, and the loser of such a collision finds the wallet next time.
 pub(crate) const TRIES_MAX: u32 = 8;
+/// How many batches are looked up after one that met a key that was answered before: retries come in
+/// swarms, and a batch with one of them has to be written twice if nobody looked.
+pub(crate) const LOOKED_UP_BATCHES: u32 = 64;
 /// How long a command may wait for its turn. One that waited longer is refused undone: its client
 /// has little time left, and the others behind it have as much to lose.
 pub(crate) const QUEUE_WAIT_MAX: Duration = Duration::from_secs(5);

@@ -17,6 +17,8 @@ pub(crate) struct Waiting {
     pub(crate) identities: Identities,
     /// How often it was decided and lost to another process.
     pub(crate) defeats: u32,
+    /// Whether its key and its wallets must be looked up before it is decided.
+    pub(crate) looks: bool,
     pub(crate) since: Instant,
     reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
@@ -69,7 +71,8 @@ impl CommandLane {
     pub async fn execute(&self, command: Command) -> Result<Answer, CommandError> {
         let (reply, answer) = oneshot::channel();
         let identities = Identities { command: self.ids.next(), subject: self.ids.next() };
-        let waiting = Waiting { command, identities, defeats: 0, since: Instant::now(), reply };
+        let waiting =
+            Waiting { command, identities, defeats: 0, looks: false, since: Instant::now(), reply };
         self.queue.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => CommandError::ShuttingDown,
