@@ -18,6 +18,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a connection keeps of the file in memory, in KiB when negative: the pages of the indexes that a
 /// batch touches, many times what SQLite keeps by itself.
 const CACHE_KIB: &str = "-16384";
+/// The same for the one writer, whose random keys touch pages everywhere.
+const WRITER_CACHE_KIB: &str = "-65536";
+
+/// Pages in the write-ahead log from which on a commit copies them into the file. A batch alone has a thousand,
+/// SQLite's own limit; a page that many batches touch is copied once.
+const CHECKPOINT_PAGES: &str = "16384";
 
 /// Opens the one writer and the readers.
 pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Pools, ConnectError> {
@@ -30,8 +36,13 @@ pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Poo
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .pragma("cache_size", CACHE_KIB)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // Sorts and statement journals are no business of the disk.
+        .pragma("temp_store", "memory")
         .disable_statement_logging();
-    let pool = async |connections: u32| -> Result<SqlitePool, ConnectError> {
+    let pool = async |connections: u32,
+                      connect: &SqliteConnectOptions|
+           -> Result<SqlitePool, ConnectError> {
         SqlitePoolOptions::new()
             .max_connections(connections)
             // After a full disk or an I/O error SQLite rolls back by itself; the driver's own
@@ -53,14 +64,14 @@ pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Poo
             .await
             .map_err(|error| ConnectError::Unreachable(error.into()))
     };
-    let write = pool(1).await?;
+    let write = pool(1, &connect.clone().pragma("cache_size", WRITER_CACHE_KIB)).await?;
     verify_durability(&write).await?;
     // A file that can only be read would refuse every command later.
     for sql in ["BEGIN IMMEDIATE", "ROLLBACK"] {
         write.execute(sql).await.map_err(|error| ConnectError::Unreachable(error.into()))?;
     }
-    let read = pool(options.read_connections).await?;
-    let background = pool(options.background_connections).await?;
+    let read = pool(options.read_connections, &connect).await?;
+    let background = pool(options.background_connections, &connect).await?;
     Ok(Pools {
         write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
         read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),

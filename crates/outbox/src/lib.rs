@@ -52,7 +52,7 @@ pub async fn enqueue_after(
 ) -> Result<(), DbErr> {
     let now_ms = Backend::Sqlite.now_ms();
     let sql = format!(
-        "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
+        "INSERT OR FAIL INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
          FROM events WHERE shard = $1 AND position > $2 AND position <= $3"
     );
     let numbers = [before, before + count].map(|n| Value::from(n.cast_signed()));
