@@ -221,6 +221,18 @@ impl Database {
         self.shards.get_or_init(|| shards);
     }
 
+    /// On SQLite: copies what is committed from the write-ahead log into the file, beside the commits. To be
+    /// called every now and then by a process that writes for long; a commit would else have to do it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn copy_log(&self) -> Result<(), DbErr> {
+        match self.backend {
+            Backend::Postgres => Ok(()),
+            Backend::Sqlite => sqlite::copy_log(&self.background).await,
+        }
+    }
+
     /// Closes the pools; statements under way are finished.
     pub async fn close(&self) {
         match self.backend {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::SqlxSqliteConnector;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, SqlxSqliteConnector};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -21,9 +21,14 @@ const CACHE_KIB: &str = "-16384";
 /// The same for the one writer, whose random keys touch pages everywhere.
 const WRITER_CACHE_KIB: &str = "-65536";
 
-/// Pages in the write-ahead log from which on a commit copies them into the file. A batch alone has a thousand,
-/// SQLite's own limit; a page that many batches touch is copied once.
-const CHECKPOINT_PAGES: &str = "16384";
+/// Pages in the write-ahead log (256 MiB) from which on a commit copies them into the file itself. Until then
+/// [`copy_log`] does it beside the commits; only the writer can begin the log anew, once all is copied.
+const CHECKPOINT_PAGES: &str = "65536";
+
+/// Copies what is committed from the log into the file, beside a writer that goes on.
+pub(crate) async fn copy_log(background: &DatabaseConnection) -> Result<(), DbErr> {
+    background.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await.map(drop)
+}
 
 /// Opens the one writer and the readers.
 pub(crate) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Pools, ConnectError> {

@@ -1,13 +1,13 @@
 //! What is done in the background while the server runs: look whether the database has become
-//! ready, delete expired idempotency records and processed outbox rows, try again what is stale,
-//! empty the buffers of the metrics.
+//! ready, copy SQLite's log, delete expired idempotency records and processed outbox rows, try again what
+//! is stale, empty the buffers of the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
-use wallex_database::Database;
+use wallex_database::{Backend, Database};
 use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _};
 use wallex_projectors::SqlRecovery;
 
@@ -19,6 +19,8 @@ use crate::signals::Stop;
 /// How often a database that is not migrated is asked again.
 const READY_INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// At full speed SQLite's log grows by 60 MB in this time.
+const LOG_INTERVAL: Duration = Duration::from_millis(500);
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 /// Rows that one statement of a sweep deletes: a commit never waits long behind it.
 const SWEEP_CHUNK_ROWS_MAX: u32 = 500;
@@ -78,12 +80,14 @@ impl Upkeep {
         let mut sweep = every(SWEEP_INTERVAL);
         let mut metrics = every(METRICS_INTERVAL);
         let mut recovery = every(self.recovery_interval);
+        let mut log = every(LOG_INTERVAL);
         loop {
             // Nothing is cancelled but the waiting: the work is done behind the select.
             let migrated = self.db.shards().is_ok();
             tokio::select! {
                 () = self.stop.asked() => return,
                 _ = metrics.tick() => self.metrics.upkeep(),
+                _ = log.tick(), if self.db.backend() == Backend::Sqlite => self.copy_log().await,
                 _ = sweep.tick(), if migrated => {
                     self.sweep().await;
                     self.clean_outbox().await;
@@ -91,6 +95,13 @@ impl Upkeep {
                 _ = recovery.tick(), if migrated => self.recover().await,
                 _ = ready.tick(), if !migrated => self.look().await,
             }
+        }
+    }
+
+    async fn copy_log(&self) {
+        if let Err(error) = self.db.copy_log().await {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "the log could not be copied: a commit will");
         }
     }
 
