@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use wallex_application::{CommandLane, LanePorts, LaneTask};
+use wallex_application::{CommandLane, GroupedWallets, LanePorts, LaneTask};
 use wallex_database::Database;
 use wallex_http_actix::{ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
 use wallex_idempotency::SqlIdempotencyRecords;
@@ -159,7 +159,7 @@ impl Running {
         let lifecycle = Lifecycle::new();
         let state = ApiState {
             lane: commands,
-            wallets: events.clone(),
+            wallets: Arc::new(GroupedWallets::spawn(events.clone())),
             events,
             read_models: Arc::clone(&projections.read_models),
             projectors: Arc::clone(&projections.projectors),
