@@ -1,7 +1,5 @@
 //! Claiming keys.
 
-use std::fmt::Write as _;
-
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Backend, Column, Insert, KeyedDelete, With};
 use wallex_ports::{Claim, KeyScope, Shards};
@@ -49,10 +47,7 @@ pub async fn forget_expired(
 /// A record for each of `claims`, in key order. Two claims on one key are a mistake of the caller.
 fn insertion(backend: Backend, shards: Shards, claims: &[&Claim]) -> Insert {
     let mut sorted = claims.to_vec();
-    sorted.sort_by(|a, b| {
-        let shard = |claim: &Claim| shards.of_key(&claim.scope);
-        shard(a).cmp(&shard(b)).then_with(|| a.scope.cmp(&b.scope))
-    });
+    sorted.sort_by_cached_key(|claim| (shards.of_key(&claim.scope), &claim.scope));
     let now_ms = backend.now_ms();
     let mut columns = scope_columns(shards, sorted.iter().map(|claim| &claim.scope));
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -71,8 +66,6 @@ fn insertion(backend: Backend, shards: Shards, claims: &[&Claim]) -> Insert {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
