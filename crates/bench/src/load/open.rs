@@ -22,6 +22,9 @@ use super::{Failure, Worker};
 const TICK: Duration = Duration::from_millis(1);
 /// How long the requests that are under way at the end may take.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(60);
+/// A connection that had nothing to do for longer is opened anew before it is used: servers close
+/// those that are silent, and what is sent meanwhile is lost.
+const IDLE_MAX: Duration = Duration::from_secs(2);
 /// Connections that may be opening at the same time: the server's backlog has room for them.
 const CONNECTING_MAX: usize = 256;
 
@@ -107,7 +110,7 @@ where
     });
     let mut tasks = JoinSet::new();
     for worker in workers {
-        tasks.spawn_local(drive(worker, Rc::clone(&shared)));
+        tasks.spawn_local(drive(worker, connect.clone(), Rc::clone(&shared)));
     }
     let arriving = arrive(&shared, &mut tasks, offered, window, connect);
     let (arrived, besides) = tokio::join!(arriving, beside(window));
@@ -163,16 +166,19 @@ async fn open<W: Worker, C: AsyncFn() -> Result<W, Failure>>(connect: C, shared:
     let connected = connect().await;
     shared.connecting.set(shared.connecting.get() - 1);
     match connected {
-        Ok(worker) => drive(worker, shared).await,
-        Err(failure) => {
-            let now = Instant::now();
-            shared.tally.borrow_mut().count(Err(failure), (now, now));
-        }
+        Ok(worker) => drive(worker, connect, shared).await,
+        Err(failure) => shared.failed(failure),
     }
 }
 
-async fn drive<W: Worker>(mut worker: W, shared: Rc<Shared>) {
+async fn drive<W: Worker, C: AsyncFn() -> Result<W, Failure>>(
+    mut worker: W,
+    connect: C,
+    shared: Rc<Shared>,
+) {
     let awake = Rc::new(Notify::new());
+    // Also one that was opened ahead is silent until it is first used.
+    let mut used = Instant::now();
     loop {
         let due = shared.waiting.borrow_mut().pop_front();
         let Some(due) = due else {
@@ -183,10 +189,25 @@ async fn drive<W: Worker>(mut worker: W, shared: Rc<Shared>) {
             awake.notified().await;
             continue;
         };
+        if used.elapsed() > IDLE_MAX {
+            match connect().await {
+                Ok(another) => worker = another,
+                Err(failure) => return shared.failed(failure),
+            }
+        }
         let outcome = worker.once().await;
-        if !shared.tally.borrow_mut().count(outcome, (due, Instant::now())) {
+        used = Instant::now();
+        if !shared.tally.borrow_mut().count(outcome, (due, used)) {
             return;
         }
+    }
+}
+
+impl Shared {
+    /// Counts a connection that could not be opened.
+    fn failed(&self, failure: Failure) {
+        let now = Instant::now();
+        self.tally.borrow_mut().count(Err(failure), (now, now));
     }
 }
 
