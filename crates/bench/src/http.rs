@@ -69,7 +69,9 @@ impl HttpClient {
             return Err(Failure::Overloaded);
         }
         let answer = String::from_utf8_lossy(&self.answer);
-        Err(Failure::Refused(answer.chars().take(SHOWN_CHARS_MAX).collect()))
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let body: String = body.chars().take(SHOWN_CHARS_MAX).collect();
+        Err(Failure::Refused(format!("{status} {body}")))
     }
 }
 

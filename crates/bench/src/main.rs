@@ -63,7 +63,7 @@ const NOT_QUICK: [Part; 4] = [Part::Mix, Part::Timeline, Part::Growth, Part::Pro
 #[derive(Debug, Parser)]
 struct Options {
     /// How long each load is measured, in seconds; a fifth of it is warm-up before.
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     /// On which databases.
     #[arg(long, value_delimiter = ',', default_values = ["postgres", "sqlite"])]

@@ -150,7 +150,7 @@ impl Site {
         let meter = &self.meter()?;
         let both = |window| async move { tokio::join!(meter.measure(window), beside(window)) };
         let (mut measurement, (usage, besides)) = load::run_beside(workers, timing, both).await?;
-        measurement.usage = Some(usage?.at(measurement.rate));
+        measurement.usage = usage?.at(measurement.rate);
         self.acknowledged(&measurement).await?;
         Ok((measurement, besides))
     }
@@ -172,7 +172,7 @@ impl Site {
         let measure = |window| meter.measure(window);
         let opened = load::run_open(offered, timing, connect, measure).await?;
         let mut measurement = opened.measurement;
-        measurement.usage = Some(opened.besides?.at(measurement.rate));
+        measurement.usage = opened.besides?.at(measurement.rate);
         self.acknowledged(&measurement).await?;
         Ok((measurement, opened.unsent))
     }
@@ -187,7 +187,7 @@ impl Site {
         let meter = self.meter()?;
         let measure = |window| meter.measure(window);
         let (mut measurement, usage) = load::run_beside(workers, timing, measure).await?;
-        measurement.usage = Some(usage?.at(measurement.rate));
+        measurement.usage = usage?.at(measurement.rate);
         self.acknowledged(&measurement).await?;
         Ok(measurement)
     }

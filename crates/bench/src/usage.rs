@@ -18,7 +18,8 @@ const TRANSACTIONS: [&str; 2] =
     ["wallex_lane_commit_duration_seconds_count", "wallex_projector_batch_duration_seconds_count"];
 /// Up to where PostgreSQL has written its log, in bytes.
 const WAL_BYTES: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')";
-/// How often it has waited for the disk.
+/// How often it has waited for the disk. Its processes report that once a second at most, so that a
+/// short load is off by some of them.
 const WAL_SYNCS: &str = "SELECT wal_sync FROM pg_stat_wal";
 
 /// What one command took.
@@ -93,8 +94,11 @@ impl Meter<'_> {
 }
 
 impl Spent {
-    /// What a command took on average, at `rate` commands a second.
-    pub(crate) fn at(&self, rate: f64) -> Usage {
+    /// What a command took on average, at `rate` commands a second; none where none were done.
+    pub(crate) fn at(&self, rate: f64) -> Option<Usage> {
+        if rate <= 0.0 {
+            return None;
+        }
         let Self { from, until } = self;
         let commands = rate * (until.at - from.at).as_secs_f64();
         let cpu = |from: Duration, until: Duration| {
@@ -104,13 +108,13 @@ impl Spent {
             from.zip(until).map(|(from, until)| cpu(from, until))
         };
         let counted = rate * (until.counted_at - from.counted_at).as_secs_f64();
-        Usage {
+        Some(Usage {
             server_us: both(from.server, until.server),
             postgres_us: both(from.postgres, until.postgres),
             generator_us: cpu(from.generator, until.generator),
             bytes_written: (until.bytes - from.bytes) / counted,
             fsyncs: from.fsyncs.zip(until.fsyncs).map(|(from, until)| (until - from) / counted),
-        }
+        })
     }
 }
 
@@ -208,7 +212,7 @@ mod tests {
         };
         let spent =
             Spent { from: reading(0, 100, 0.0, 5.0), until: reading(2, 300, 4_000.0, 25.0) };
-        let usage = spent.at(100.0);
+        let usage = spent.at(100.0).expect("commands were done");
         let near = |figure: f64, expected: f64| (figure - expected).abs() < 0.001;
         assert!(near(usage.server_us.expect("a server"), 1_000.0), "{usage:?}");
         assert!(near(usage.generator_us, 100.0), "{usage:?}");

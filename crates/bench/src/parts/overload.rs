@@ -17,7 +17,7 @@ pub(crate) const OVERLOAD_PERCENT: u32 = 300;
 /// Connections that are open from the start, and that may be open at last. More commands than the
 /// server's queue takes (16,384) have to be under way before it refuses one, and each needs a
 /// connection.
-const CONNECTIONS: usize = 1_000;
+const CONNECTIONS: usize = 8_000;
 const CONNECTIONS_MAX: usize = 18_000;
 /// At least so long it takes until the connections are open and the queue is full.
 const WARM_UP_MIN: Duration = Duration::from_secs(3);
