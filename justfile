@@ -102,9 +102,13 @@ schemathesis *ARGS: _schemathesis
     cargo build --workspace --bins
     just _fuzz {{ARGS}}
 
-# Compare with plain SQL on the same machine.
+# Measure everything beside plain SQL on this machine (about 40 minutes); without ARGS it writes docs/BENCHMARKS.md.
 bench *ARGS:
-    cargo run --release -p wallex-bench -- {{ARGS}}
+    cargo run --release -p wallex-bench -- {{ if ARGS == "" { "--markdown docs/BENCHMARKS.md --charts docs/benchmarks" } else { ARGS } }}
+
+# A first impression of the same in two minutes: prints the targets, and writes nothing.
+bench-quick *ARGS:
+    cargo run --release -p wallex-bench -- --quick {{ARGS}}
 
 # Build the documentation of all crates and open it.
 docs:

@@ -1,31 +1,83 @@
 //! The figures of all rounds, and what is said of them: of each load its median round.
 
-use crate::Kind;
 use crate::load::Measurement;
+use crate::traffic::Traffic;
+use crate::{Kind, Part};
 
-/// Where the headline comparison is made.
-pub(crate) const COMPARED_CONNECTIONS: usize = 64;
-
-/// What creates wallets.
+/// What is loaded, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    HttpOnSqlite,
-    HttpOnPostgres,
-    PlainSqlOnPostgres,
+    Http(Traffic),
+    /// Creates over HTTP, by a server whose projectors are off.
+    Unprojected,
+    /// Plain SQL, one transaction a wallet.
+    Transaction,
+    /// Plain SQL, one call of a stored function a wallet.
+    Function,
+    /// Plain SQL, arrays of wallets in one transaction.
+    Arrays,
+    /// Plain SQL, reads by primary key.
+    PlainRead,
 }
 
 impl Subject {
-    pub(crate) const fn database(self) -> &'static str {
-        match self {
-            Self::HttpOnSqlite => Kind::Sqlite.name(),
-            Self::HttpOnPostgres | Self::PlainSqlOnPostgres => Kind::Postgres.name(),
-        }
-    }
-
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::HttpOnSqlite | Self::HttpOnPostgres => "`POST /wallets`",
-            Self::PlainSqlOnPostgres => "plain SQL, a transaction a wallet",
+            Self::Http(traffic) => traffic.name(),
+            Self::Unprojected => "create, projectors off",
+            Self::Transaction => "plain SQL, a transaction a wallet",
+            Self::Function => "plain SQL, a function call a wallet",
+            Self::Arrays => "plain SQL, arrays of 256 wallets",
+            Self::PlainRead => "plain SQL, read by primary key",
+        }
+    }
+}
+
+/// What sets loads apart that are otherwise the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// A closed loop.
+    Closed,
+    /// An open loop that offers so many percent of the most there can be.
+    Offered(u32),
+    /// A closed loop on a database with so many million events.
+    Stored(u32),
+}
+
+/// A load, whichever the round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) part: Part,
+    pub(crate) kind: Kind,
+    pub(crate) subject: Subject,
+    /// In a closed loop: connections. In an open one they grow, and this is 0.
+    pub(crate) connections: usize,
+    pub(crate) how: How,
+}
+
+impl Load {
+    pub(crate) const fn closed(
+        part: Part,
+        kind: Kind,
+        subject: Subject,
+        connections: usize,
+    ) -> Self {
+        Self { part, kind, subject, connections, how: How::Closed }
+    }
+
+    pub(crate) const fn open(part: Part, kind: Kind, traffic: Traffic, percent: u32) -> Self {
+        let how = How::Offered(percent);
+        Self { part, kind, subject: Subject::Http(traffic), connections: 0, how }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let name = self.subject.name();
+        match self.how {
+            How::Closed => name.to_owned(),
+            How::Offered(percent) => format!("{name}, {percent} % offered"),
+            How::Stored(0) => format!("{name}, no events stored"),
+            How::Stored(1) => format!("{name}, 1 million events stored"),
+            How::Stored(millions) => format!("{name}, {millions} million events stored"),
         }
     }
 }
@@ -33,22 +85,24 @@ impl Subject {
 /// One load in one round.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    pub(crate) subject: Subject,
+    pub(crate) load: Load,
+    pub(crate) round: u32,
     pub(crate) measurement: Measurement,
+    /// In an open loop: requests that were due and never sent.
+    pub(crate) unsent: usize,
 }
 
 /// One load in all rounds, slowest first.
 #[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) subject: Subject,
-    pub(crate) connections: usize,
-    rounds: Vec<Measurement>,
+pub(crate) struct Row<'a> {
+    pub(crate) load: Load,
+    rounds: Vec<&'a Measurement>,
 }
 
-impl Row {
+impl Row<'_> {
     /// The round whose rate is in the middle; of an even number the slower of two.
     pub(crate) fn median(&self) -> &Measurement {
-        &self.rounds[(self.rounds.len() - 1) / 2]
+        self.rounds[(self.rounds.len() - 1) / 2]
     }
 
     /// The lowest and the highest rate.
@@ -67,37 +121,61 @@ impl Row {
     }
 }
 
-/// The loads of `samples`, in the order in which they were first run.
-pub(crate) fn rows(samples: &[Sample]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for Sample { subject, measurement } in samples {
-        let (subject, connections) = (*subject, measurement.connections);
-        let same = |row: &&mut Row| (row.subject, row.connections) == (subject, connections);
-        match rows.iter_mut().find(same) {
-            Some(row) => row.rounds.push(measurement.clone()),
-            None => rows.push(Row { subject, connections, rounds: vec![measurement.clone()] }),
-        }
-    }
-    for row in &mut rows {
-        row.rounds.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    }
-    rows
+/// All that was measured.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Figures {
+    pub(crate) samples: Vec<Sample>,
 }
 
-/// How many times as fast creates over HTTP are as plain SQL on the same server: the ratio of each
-/// round, in rising order. Empty when either was not measured at the connections that are compared.
-pub(crate) fn ratios(samples: &[Sample]) -> Vec<f64> {
-    let rates = |subject| {
-        samples
-            .iter()
-            .filter(move |sample| sample.subject == subject)
-            .filter(|sample| sample.measurement.connections == COMPARED_CONNECTIONS)
-            .map(|sample| sample.measurement.rate)
-    };
-    let pairs = rates(Subject::HttpOnPostgres).zip(rates(Subject::PlainSqlOnPostgres));
-    let mut ratios: Vec<f64> = pairs.map(|(http, plain)| http / plain).collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios
+impl Figures {
+    /// The loads, in the order in which they were first run.
+    pub(crate) fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows: Vec<Row<'_>> = Vec::new();
+        for Sample { load, measurement, .. } in &self.samples {
+            match rows.iter_mut().find(|row| row.load == *load) {
+                Some(row) => row.rounds.push(measurement),
+                None => rows.push(Row { load: *load, rounds: vec![measurement] }),
+            }
+        }
+        for row in &mut rows {
+            row.rounds.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+        }
+        rows
+    }
+
+    /// What `figure` says of a load in each round, with the round.
+    pub(crate) fn of(&self, load: Load, figure: impl Fn(&Measurement) -> f64) -> Vec<(u32, f64)> {
+        let samples = self.samples.iter().filter(|sample| sample.load == load);
+        samples.map(|sample| (sample.round, figure(&sample.measurement))).collect()
+    }
+
+    /// The median rate of a load over its rounds.
+    pub(crate) fn rate(&self, load: Load) -> Option<f64> {
+        let mut rates: Vec<f64> =
+            self.of(load, |one| one.rate).into_iter().map(|(_, r)| r).collect();
+        rates.sort_by(f64::total_cmp);
+        median_of(&rates)
+    }
+
+    /// One load's figure ÷ another's in the same round, in rising order. Empty when either was not
+    /// measured.
+    pub(crate) fn ratios(
+        &self,
+        above: Load,
+        below: Load,
+        figure: impl Fn(&Measurement) -> f64,
+    ) -> Vec<f64> {
+        let below = self.of(below, &figure);
+        let above = self.of(above, &figure).into_iter();
+        let mut ratios: Vec<f64> = above
+            .filter_map(|(round, above)| {
+                let (_, below) = below.iter().find(|(other, _)| *other == round)?;
+                Some(above / below)
+            })
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios
+    }
 }
 
 /// The value in the middle of `sorted`; of an even number the lower of two.
@@ -107,52 +185,70 @@ pub(crate) fn median_of(sorted: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use hdrhistogram::Histogram;
-
     use super::*;
+    use crate::load::latencies;
 
-    pub(crate) fn sample(subject: Subject, connections: usize, rate: f64) -> Sample {
-        let mut latencies_us = Histogram::new(3).expect("a histogram");
-        latencies_us.record(1_500).expect("recorded");
-        let measurement = Measurement {
-            connections,
+    pub(crate) const CREATE: Subject = Subject::Http(Traffic::Create);
+
+    pub(crate) fn measurement(rate: f64, latency_us: u64) -> Measurement {
+        let mut latencies_us = latencies().expect("a histogram");
+        latencies_us.record(latency_us).expect("recorded");
+        Measurement {
+            connections: 64,
             latencies_us,
             rate,
-            acknowledged: 1,
+            slices: vec![rate; 4],
+            effect: Default::default(),
+            overloaded_us: latencies().expect("a histogram"),
             errors: 0,
             first_error: None,
-        };
-        Sample { subject, measurement }
+            usage: None,
+        }
     }
 
-    pub(crate) fn three_rounds() -> Vec<Sample> {
+    pub(crate) fn sample(load: Load, round: u32, rate: f64) -> Sample {
+        Sample { load, round, measurement: measurement(rate, 1_500), unsent: 0 }
+    }
+
+    pub(crate) fn creates(subject: Subject, connections: usize) -> Load {
+        Load::closed(Part::Creates, Kind::Postgres, subject, connections)
+    }
+
+    pub(crate) fn three_rounds() -> Figures {
         let rounds = [(3_000.0, 1_000.0), (1_000.0, 1_000.0), (4_000.0, 2_000.0)];
-        rounds
-            .iter()
-            .flat_map(|(http, plain)| {
-                [
-                    sample(Subject::HttpOnPostgres, 1, 100.0),
-                    sample(Subject::HttpOnPostgres, COMPARED_CONNECTIONS, *http),
-                    sample(Subject::PlainSqlOnPostgres, COMPARED_CONNECTIONS, *plain),
-                ]
-            })
-            .collect()
+        let samples = (1..).zip(rounds).flat_map(|(round, (http, plain))| {
+            [
+                sample(creates(CREATE, 1), round, 100.0),
+                sample(creates(CREATE, 64), round, http),
+                sample(creates(Subject::Transaction, 64), round, plain),
+            ]
+        });
+        Figures { samples: samples.collect() }
     }
 
     #[test]
     fn a_load_is_described_by_its_median_round() {
-        let rows = rows(&three_rounds());
-        let connections: Vec<_> = rows.iter().map(|row| row.connections).collect();
+        let figures = three_rounds();
+        let rows = figures.rows();
+        let connections: Vec<_> = rows.iter().map(|row| row.load.connections).collect();
         assert_eq!(connections, [1, 64, 64]);
         assert!((rows[1].median().rate - 3_000.0).abs() < 0.1);
         assert_eq!(rows[1].spread(), (1_000.0, 4_000.0));
+        assert_eq!(figures.rate(creates(CREATE, 64)), Some(3_000.0));
+        assert_eq!(figures.rate(creates(CREATE, 16)), None);
     }
 
     #[test]
     fn ratios_are_of_the_same_round() {
-        let ratios = ratios(&three_rounds());
+        let mut figures = three_rounds();
+        // Of a round in which only one of the two was measured nothing can be said.
+        figures.samples.push(sample(creates(CREATE, 64), 4, 9_000.0));
+        let ratio = |figures: &Figures, below| {
+            figures.ratios(creates(CREATE, 64), creates(below, 64), |one| one.rate)
+        };
+        let ratios = ratio(&figures, Subject::Transaction);
         assert_eq!(ratios, [1.0, 2.0, 3.0]);
         assert_eq!(median_of(&ratios), Some(2.0));
-        assert_eq!(median_of(&[]), None);
+        assert_eq!(median_of(&ratio(&figures, Subject::Function)), None);
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// File systems in memory: a commit to one of them waits for nothing.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -29,6 +30,14 @@ pub(crate) fn facts(folder: &Path) -> Result<Facts> {
         ("Compiler", first_line("rustc", &["--version"])),
         ("Load average before the run", load_average()),
     ])
+}
+
+/// Has the system let this program, and the servers that it starts, open as many files as it lets
+/// anybody: ten thousand connections are as many files on both sides.
+pub(crate) fn allow_many_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).context("the limit of open files can't be raised")
 }
 
 fn unknown() -> String {

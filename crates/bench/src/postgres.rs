@@ -43,11 +43,16 @@ impl PgConnection {
             // The server works the parameters' types out itself.
             body.extend(0_i16.to_be_bytes());
         })?;
-        self.sync().await
+        self.sync().await.map(drop)
     }
 
     /// Executes the statement `name` with `values` as text.
     pub(crate) async fn execute(&mut self, name: &str, values: &[&str]) -> Result<(), Failure> {
+        self.query(name, values).await.map(drop)
+    }
+
+    /// The same; how many rows came back.
+    pub(crate) async fn query(&mut self, name: &str, values: &[&str]) -> Result<usize, Failure> {
         let count = i16::try_from(values.len()).map_err(too_long)?;
         let lengths: Result<Vec<_>, _> =
             values.iter().map(|value| i32::try_from(value.len())).collect();
@@ -71,7 +76,7 @@ impl PgConnection {
         self.sync().await
     }
 
-    async fn sync(&mut self) -> Result<(), Failure> {
+    async fn sync(&mut self) -> Result<usize, Failure> {
         self.put(Some(b'S'), |_| ())?;
         self.exchange().await
     }
@@ -87,18 +92,19 @@ impl PgConnection {
         Ok(())
     }
 
-    /// Sends what was put, and reads until the server is ready for more.
-    async fn exchange(&mut self) -> Result<(), Failure> {
+    /// Sends what was put, and reads until the server is ready for more; how many rows that were.
+    async fn exchange(&mut self) -> Result<usize, Failure> {
         self.stream.write_all(&self.sent).await?;
         self.sent.clear();
         self.received.clear();
         let mut refused = None;
-        let mut read = 0;
+        let (mut read, mut rows) = (0, 0);
         loop {
             while let Some((kind, body)) = message(&self.received[read..])? {
                 read += HEAD_BYTES + body.len();
                 match kind {
-                    b'Z' => return refused.map_or(Ok(()), |error| Err(Failure::Refused(error))),
+                    b'Z' => return refused.map_or(Ok(rows), |error| Err(Failure::Refused(error))),
+                    b'D' => rows += 1,
                     b'E' => refused = Some(describe(body)),
                     b'R' if body != [0; 4] => {
                         return Err(Failure::Refused("the server wants a password".to_owned()));

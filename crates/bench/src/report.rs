@@ -1,12 +1,17 @@
-//! The figures as a table, and as a page of the documentation.
+//! The figures as tables, and as a page of the documentation.
 
 use std::fmt::Write as _;
 
-use crate::figures::{COMPARED_CONNECTIONS, Row, Sample, median_of, ratios, rows};
-use crate::load::Timing;
+use crate::baseline::ARRAY_WALLETS;
+use crate::figures::{Figures, How, Row};
+use crate::load::{Timing, percentile_ms};
 use crate::machine::Facts;
+use crate::parts::{COMPARED, MANY};
 use crate::projections::{self, Results};
+use crate::seed::POPULATION;
 use crate::table::table;
+use crate::verdicts::verdict_table;
+use crate::{Part, charts};
 
 /// How the figures came about.
 pub(crate) struct Run {
@@ -15,30 +20,45 @@ pub(crate) struct Run {
     /// Events of the backlog.
     pub(crate) events: u64,
     pub(crate) date: String,
+    /// What the whole run took, in minutes.
+    pub(crate) minutes: u64,
     pub(crate) facts: Facts,
 }
 
+const NOTHING: &str = "–";
 const HEADINGS: [&str; 9] = [
     "Database",
-    "What creates",
+    "Load",
     "Connections",
-    "Creates/s",
+    "Commands/s",
     "Lowest to highest round",
     "p50 ms",
     "p95 ms",
     "p99 ms",
     "Errors",
 ];
+const COSTS: [&str; 8] = [
+    "Database",
+    "Load",
+    "Connections",
+    "Server µs",
+    "PostgreSQL µs",
+    "Generator µs",
+    "Bytes written",
+    "Fsyncs",
+];
 /// The first columns hold words.
 const LEFT_ALIGNED: usize = 2;
+/// Where what a command takes is shown: the loads that differ in kind.
+const COST_PARTS: [Part; 4] = [Part::Creates, Part::Movements, Part::Mix, Part::Reads];
 
-fn cells(row: &Row) -> [String; HEADINGS.len()] {
+fn speeds(row: &Row<'_>) -> [String; HEADINGS.len()] {
     let median = row.median();
     let (lowest, highest) = row.spread();
     [
-        row.subject.database().to_owned(),
-        row.subject.name().to_owned(),
-        row.connections.to_string(),
+        row.load.kind.name().to_owned(),
+        row.load.name(),
+        median.connections.to_string(),
         format!("{:.0}", median.rate),
         format!("{lowest:.0} to {highest:.0}"),
         format!("{:.2}", median.percentile_ms(50.0)),
@@ -48,56 +68,132 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
     ]
 }
 
-fn creates_table(rows: &[Row]) -> String {
-    table(HEADINGS, LEFT_ALIGNED, rows.iter().map(cells))
+fn costs(row: &Row<'_>) -> [String; COSTS.len()] {
+    let median = row.median();
+    let usage = median.usage.unwrap_or_default();
+    let or_nothing = |figure: Option<f64>, digits: usize| {
+        figure.map_or_else(|| NOTHING.to_owned(), |figure| format!("{figure:.digits$}"))
+    };
+    [
+        row.load.kind.name().to_owned(),
+        row.load.name(),
+        median.connections.to_string(),
+        or_nothing(usage.server_us, 1),
+        or_nothing(usage.postgres_us, 1),
+        format!("{:.1}", usage.generator_us),
+        format!("{:.0}", usage.bytes_written),
+        or_nothing(usage.fsyncs, 3),
+    ]
 }
 
-/// The headline, and what went wrong.
-fn remarks(rows: &[Row], samples: &[Sample]) -> String {
+fn speed_table(rows: &[Row<'_>], part: Part) -> Option<String> {
+    let rows: Vec<_> = rows.iter().filter(|row| row.load.part == part).collect();
+    (!rows.is_empty()).then(|| table(HEADINGS, LEFT_ALIGNED, rows.into_iter().map(speeds)))
+}
+
+fn cost_table(rows: &[Row<'_>]) -> String {
+    let rows = rows.iter().filter(|row| COST_PARTS.contains(&row.load.part));
+    table(COSTS, LEFT_ALIGNED, rows.map(costs))
+}
+
+/// How those were refused that were too many, round by round.
+fn refusals(figures: &Figures) -> String {
     let mut text = String::new();
-    let ratios = ratios(samples);
-    if let (Some(median), Some(lowest), Some(highest)) =
-        (median_of(&ratios), ratios.first(), ratios.last())
-    {
+    for sample in &figures.samples {
+        let refused = &sample.measurement.overloaded_us;
+        if sample.load.part != Part::Overload || sample.load.how == How::Closed {
+            continue;
+        }
         let _ = writeln!(
             text,
-            "Creates over HTTP ÷ plain SQL, both at {COMPARED_CONNECTIONS} connections on \
-             PostgreSQL: **{median:.2}** ({lowest:.2} to {highest:.2})."
+            "- {}, round {}: {} answers 503 in the measured time, p50 {:.1} ms and p99 {:.1} ms \
+             after their intended start; {} requests were due at the end and never sent.",
+            sample.load.kind.name(),
+            sample.round,
+            refused.len(),
+            percentile_ms(refused, 50.0),
+            percentile_ms(refused, 99.0),
+            sample.unsent,
         );
     }
+    text
+}
+
+/// What went wrong.
+fn errors(rows: &[Row<'_>]) -> String {
+    let mut text = String::new();
     for row in rows {
         if let Some(error) = row.first_error() {
-            let (database, connections) = (row.subject.database(), row.connections);
-            let _ = writeln!(text, "First error ({database}, {connections} connections): {error}");
+            let (database, name) = (row.load.kind.name(), row.load.name());
+            let connections = row.median().connections;
+            let _ = writeln!(
+                text,
+                "First error ({database}, {name}, {connections} connections): {error}\n"
+            );
         }
     }
     text
 }
 
 /// What is printed.
-pub(crate) fn plain(samples: &[Sample]) -> String {
-    let rows = rows(samples);
-    format!("{}\n{}", creates_table(&rows), remarks(&rows, samples))
+pub(crate) fn plain(figures: &Figures) -> String {
+    let rows = figures.rows();
+    let mut text = String::new();
+    for part in Part::ALL {
+        if let Some(table) = speed_table(&rows, part) {
+            let _ = writeln!(text, "{}:\n\n{table}", part.title());
+        }
+    }
+    let _ = writeln!(text, "What a command takes:\n\n{}", cost_table(&rows));
+    for more in [refusals(figures), errors(&rows)] {
+        if !more.is_empty() {
+            let _ = writeln!(text, "{more}");
+        }
+    }
+    let _ = writeln!(text, "Targets:\n\n{}", verdict_table(figures));
+    text
 }
 
 /// What docs/BENCHMARKS.md holds.
-pub(crate) fn markdown(run: &Run, samples: &[Sample], results: &Results) -> String {
-    let rows = rows(samples);
+pub(crate) fn markdown(run: &Run, figures: &Figures, results: &Results) -> String {
+    let rows = figures.rows();
     let facts = run.facts.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "| {name} | {value} |");
         text
     });
+    let loads = Part::ALL.iter().fold(String::new(), |mut text, part| {
+        if let Some(table) = speed_table(&rows, *part) {
+            let _ = writeln!(text, "### {}\n\n{table}", part.title());
+        }
+        if *part == Part::Overload {
+            let _ = writeln!(text, "{}", refusals(figures));
+        }
+        text
+    });
+    let charts = charts::NAMES.iter().fold(String::new(), |mut text, (file, title)| {
+        let _ = writeln!(text, "![{title}](benchmarks/{file})\n");
+        text
+    });
+    let seconds = |time: std::time::Duration| time.as_secs_f64().to_string();
     include_str!("page.md")
-        .replace("{table}", creates_table(&rows).trim_end())
-        .replace("{remarks}", remarks(&rows, samples).trim_end())
+        .replace("{verdicts}", verdict_table(figures).trim_end())
+        .replace("{charts}", charts.trim_end())
+        .replace("{loads}", loads.trim_end())
+        .replace("{costs}", cost_table(&rows).trim_end())
+        .replace("{errors}", errors(&rows).trim_end())
         .replace("{projections}", projections::report(results).trim_end())
         .replace("{connections}", &projections::CONNECTIONS.to_string())
         .replace("{sampled}", &projections::SAMPLED.to_string())
         .replace("{events}", &run.events.to_string())
         .replace("{rounds}", &run.rounds.to_string())
-        .replace("{seconds}", &run.timing.measured.as_secs_f64().to_string())
-        .replace("{warm_up}", &run.timing.warm_up.as_secs_f64().to_string())
-        .replace("{compared}", &COMPARED_CONNECTIONS.to_string())
+        .replace("{seconds}", &seconds(run.timing.measured))
+        .replace("{longer}", &seconds(crate::timeline::longer(run.timing.measured)))
+        .replace("{warm_up}", &seconds(run.timing.warm_up))
+        .replace("{compared}", &COMPARED.to_string())
+        .replace("{many}", &MANY.to_string())
+        .replace("{arrays}", &ARRAY_WALLETS.to_string())
+        .replace("{population}", &POPULATION.to_string())
+        .replace("{minutes}", &run.minutes.to_string())
         .replace("{date}", &run.date)
         .replace("{facts}", facts.trim_end())
 }
@@ -111,14 +207,15 @@ mod tests {
 
     #[test]
     fn the_table_is_straight_and_shows_medians() {
-        let rows = rows(&three_rounds());
-        let table = creates_table(&rows);
-        let lengths: Vec<_> = table.lines().map(str::len).collect();
+        let figures = three_rounds();
+        let table = speed_table(&figures.rows(), Part::Creates).expect("creates");
+        let lengths: Vec<_> = table.lines().map(|line| line.chars().count()).collect();
         assert_eq!(lengths, vec![lengths[0]; 5]);
         let line = table.lines().nth(3).expect("a line");
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
-        let shown = ["PostgreSQL", "`POST /wallets`", "64", "3000", "1000 to 4000", "1.50"];
+        let shown = ["PostgreSQL", "create", "64", "3000", "1000 to 4000", "1.50"];
         assert_eq!(cells[1..7], shown);
+        assert!(speed_table(&figures.rows(), Part::Mix).is_none());
     }
 
     #[test]
@@ -129,13 +226,15 @@ mod tests {
             rounds: 3,
             events: 200_000,
             date: "2026-01-01".to_owned(),
+            minutes: 7,
             facts: vec![("Memory", "4 GB".to_owned())],
         };
         let page = markdown(&run, &three_rounds(), &Results::default());
         let page = page.replace("/wallets/{id}", "");
         assert!(!page.contains('{'), "{page}");
-        for part in ["**2.00** (1.00 to 3.00)", "| Memory | 4 GB |", "2026-01-01"] {
-            assert!(page.contains(part), "{page}");
+        let parts = ["1.00 to 3.00", "| Memory | 4 GB |", "2026-01-01", "](benchmarks/lag.svg)"];
+        for part in parts {
+            assert!(page.contains(part), "{part}: {page}");
         }
     }
 }

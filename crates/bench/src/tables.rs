@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use crate::Kind;
+use crate::effect::Effect;
 
 /// What a create writes one row into.
 pub(crate) const TABLES: [&str; 4] = ["events", "outbox", "wallet_streams", "idempotency_keys"];
@@ -66,15 +67,29 @@ impl Tables {
         .await
     }
 
-    /// Fails unless each table has a row for each of the `acknowledged` creates, and no other.
-    pub(crate) async fn check(&self, acknowledged: u64) -> Result<()> {
-        for table in TABLES {
-            let rows = self.number(&format!("SELECT count(*) FROM {table}")).await?;
+    /// Fails unless the tables hold what the acknowledged commands have to have left, and nothing
+    /// else.
+    pub(crate) async fn check(&self, expected: Effect) -> Result<()> {
+        let rows = [
+            ("events", expected.events),
+            ("outbox", expected.events),
+            ("wallet_streams", expected.wallets),
+            ("idempotency_keys", expected.keys),
+        ];
+        for (table, expected) in rows {
+            let found = self.number(&format!("SELECT count(*) FROM {table}")).await?;
             ensure!(
-                rows == acknowledged,
-                "{acknowledged} creates were acknowledged, and {table} has {rows} rows"
+                found == expected,
+                "{table} has {found} rows, after acknowledged commands that make {expected}"
             );
         }
+        let money = "SELECT CAST(coalesce(sum(balance), 0) AS text) FROM wallet_streams";
+        let money = self.text(money).await?;
+        ensure!(
+            money == expected.money.to_string(),
+            "the wallets hold {money}, after acknowledged commands that make {}",
+            expected.money
+        );
         Ok(())
     }
 

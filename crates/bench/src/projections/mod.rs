@@ -4,7 +4,7 @@
 mod backlog;
 mod catch_up;
 mod figures;
-mod operations;
+pub(crate) mod operations;
 mod plain_sql;
 mod report;
 mod visibility;
@@ -20,10 +20,10 @@ use self::plain_sql::Projected;
 pub(crate) use self::report::report;
 pub(crate) use self::visibility::{SAMPLED, Watcher};
 use crate::Kind;
+use crate::databases;
 use crate::http::HttpWatcher;
-use crate::load::{self, Timing};
+use crate::load::{self, Creating, Timing};
 use crate::machine::Facts;
-use crate::round;
 use crate::server;
 use crate::tables::Tables;
 use crate::wallet::NewWallets;
@@ -54,19 +54,19 @@ impl Projections {
     pub(crate) async fn measure(&mut self, kind: Kind, folder: &Path) -> Result<Facts> {
         match kind {
             Kind::Postgres => {
-                let cluster = round::durable_postgres(folder.to_owned())?;
+                let cluster = databases::durable_postgres(folder.to_owned())?;
                 let admin = Tables::open(&cluster.url()).await?;
-                let facts = round::postgres_facts(&admin).await?;
+                let facts = databases::postgres_facts(&admin).await?;
                 admin.execute("CREATE DATABASE projections").await?;
                 admin.close().await?;
-                self.on(kind, &round::database_url(&cluster, "projections")).await?;
+                self.on(kind, &databases::database_url(&cluster, "projections")).await?;
                 Ok(facts)
             }
             Kind::Sqlite => {
-                let (_folder, url) = round::sqlite_file(folder)?;
+                let (_folder, url) = databases::sqlite_file(folder)?;
                 self.on(kind, &url).await?;
                 let tables = Tables::open(&url).await?;
-                let facts = round::sqlite_facts(&tables).await?;
+                let facts = databases::sqlite_facts(&tables).await?;
                 tables.close().await?;
                 Ok(facts)
             }
@@ -134,8 +134,9 @@ impl Projections {
         let Site { kind, url, tables, wallets, .. } = site;
         tables.settle(*kind).await?;
         let server = server::start(url).await;
-        let clients = server::connect(&server, CONNECTIONS).await?;
-        let most = load::run(clients, wallets, self.timing).await?;
+        let clients = server::connect(&server, CONNECTIONS).await?.into_iter();
+        let creating = clients.map(|client| Creating::new(client, wallets)).collect();
+        let most = load::run(creating, self.timing).await?;
         let head = tables.number("SELECT sum(position) FROM shard_heads").await?;
         catch_up::wait(tables, &server, head).await?;
         let clients = server::connect(&server, CONNECTIONS).await?;

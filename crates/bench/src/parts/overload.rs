@@ -1,0 +1,37 @@
+//! Three times as many creates arrive as there can be: how many are done, and how soon the others
+//! are told to come back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::MANY;
+use crate::bench::Bench;
+use crate::figures::{Load, Subject};
+use crate::load::{Offered, Timing};
+use crate::traffic::Traffic;
+use crate::{Kind, Part};
+
+/// Of the most there can be, in percent.
+pub(crate) const OVERLOAD_PERCENT: u32 = 300;
+/// Connections that are open from the start, and that may be open at last. More commands than the
+/// server's queue takes (16,384) have to be under way before it refuses one, and each needs a
+/// connection.
+const CONNECTIONS: usize = 8_000;
+const CONNECTIONS_MAX: usize = 18_000;
+/// At least so long it takes until the connections are open and the queue is full.
+const WARM_UP_MIN: Duration = Duration::from_secs(3);
+
+pub(super) async fn round(bench: &mut Bench, kind: Kind, round: u32) -> Result<()> {
+    let mut site = bench.site(kind).await?;
+    let most = Load::closed(Part::Overload, kind, Subject::Http(Traffic::Create), MANY);
+    bench.http(&mut site, round, most).await?;
+    let most = bench.figures.samples.last().map_or(0.0, |sample| sample.measurement.rate);
+    let rate = most * f64::from(OVERLOAD_PERCENT) / 100.0;
+    let offered = Offered { rate, connections: CONNECTIONS, connections_max: CONNECTIONS_MAX };
+    let timing = Timing { warm_up: bench.timing.warm_up.max(WARM_UP_MIN), ..bench.timing };
+    let (measurement, unsent) = site.open(Traffic::Create, offered, timing).await?;
+    let load = Load::open(Part::Overload, kind, Traffic::Create, OVERLOAD_PERCENT);
+    bench.add(load, round, measurement, unsent);
+    bench.finish(site).await
+}
