@@ -268,24 +268,32 @@ impl KeyedUpdate {
         Self { table, set, keys, values, condition }
     }
 
-    /// Runs it on SQLite; how many rows were changed. On PostgreSQL it is part of a
-    /// [`With`](crate::With).
+    /// Runs it; how many rows were changed.
     ///
     /// # Errors
     /// The database's.
-    pub async fn execute_on_sqlite(self, conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    pub async fn execute(self, conn: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let rows = rows_of(&self.keys);
+        if rows == 0 {
+            return Ok(0);
+        }
+        let backend = Backend::of(conn);
+        if backend == Backend::Postgres {
+            let sql = self.postgres_sql(0);
+            let values = self.into_columns().map(Column::into_array);
+            return Ok(conn.execute_raw(backend.statement(sql, values)).await?.rows_affected());
+        }
         let Self { table, set, condition, .. } = self;
         let joined = joined(&self.keys);
         let columns: Vec<Column> = self.keys.into_iter().chain(self.values).collect();
         let names = names(&columns, "");
         let mut changed = 0;
-        for (rows, values) in value_lists(&columns, rows_of(&columns)) {
+        for (rows, values) in value_lists(&columns, rows) {
             let sql = format!(
                 "WITH r({names}) AS (VALUES {rows}) UPDATE OR FAIL {table} AS t SET {set} FROM r \
                  WHERE {joined} AND {condition}"
             );
-            let statement = Backend::Sqlite.statement(sql, values);
-            changed += conn.execute_raw(statement).await?.rows_affected();
+            changed += conn.execute_raw(backend.statement(sql, values)).await?.rows_affected();
         }
         Ok(changed)
     }

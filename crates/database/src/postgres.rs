@@ -98,8 +98,12 @@ pub(crate) async fn connect(
     // A plan that was made for an empty table is kept while a rebuild or a backlog fills it, and may
     // scan what it should look up. Beside thousands of rows a statement, planning costs nothing.
     let planned = connect.clone().options([("plan_cache_mode", "force_custom_plan")]);
+    // A commit is index look-ups and inserts, whatever it holds: there is one plan for it. To plan a
+    // statement of seven parts anew would take longer than to run it for one command, and where few rows
+    // come, that is what PostgreSQL would choose.
+    let generic = connect.clone().options([("plan_cache_mode", "force_generic_plan")]);
     Ok(Pools {
-        write: pool(options.write_connections, &connect).await?,
+        write: pool(options.write_connections, &generic).await?,
         read: pool(options.read_connections, &connect).await?,
         background: pool(options.background_connections, &planned).await?,
     })

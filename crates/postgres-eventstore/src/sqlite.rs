@@ -33,11 +33,7 @@ pub async fn move_on(
     shards: Shards,
     moves: &[Move<'_>],
 ) -> Result<bool, DbErr> {
-    if moves.is_empty() {
-        return Ok(true);
-    }
-    let moved = moving_on(shards, moves).execute_on_sqlite(conn).await?;
-    Ok(moved == moves.len() as u64)
+    Ok(moving_on(shards, moves).execute(conn).await? == moves.len() as u64)
 }
 
 /// Inserts new wallets; one that is there already is a unique violation.

@@ -60,8 +60,18 @@ impl Projector for ReadModel {
         if !poison.is_empty() {
             return Err(ApplyError::Poison(poison));
         }
+        if !batch.is_new {
+            return Ok(wallets::upsert(tx, batch.shard, &states).await?);
+        }
         wallets::insert(tx, batch.shard, &begun).await?;
-        Ok(wallets::upsert(tx, batch.shard, &states).await?)
+        let moved = wallets::move_on(tx, batch.shard, &states).await?;
+        if moved == states.len() as u64 {
+            Ok(())
+        } else {
+            // They were read a moment ago, in this transaction.
+            let gone = format!("{moved} of {} wallets were updated", states.len());
+            Err(DbErr::Custom(gone).into())
+        }
     }
 
     async fn reconcile(

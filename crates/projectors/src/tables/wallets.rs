@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, Row, RowError};
+use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, KeyedUpdate, Row, RowError};
 use wallex_domain::{Balance, Currency, Wallet, WalletId};
 use wallex_ports::{Timestamp, WalletKey, WalletState};
 
@@ -61,6 +61,23 @@ pub(crate) async fn insert(
     rows: &[(&WalletKey, impl Borrow<WalletState>)],
 ) -> Result<(), DbErr> {
     Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(drop)
+}
+
+/// Moves rows that are there on to `rows`; how many were.
+pub(crate) async fn move_on(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    rows: &[(&WalletKey, WalletState)],
+) -> Result<u64, DbErr> {
+    let states = || rows.iter().map(|(_, state)| state);
+    let values = vec![
+        Column::int("balance", states().map(|s| s.wallet.balance().minor_units())),
+        Column::int("version", states().map(|s| s.wallet.version().cast_signed())),
+        Column::int("updated_at_ms", states().map(|s| s.updated_at.unix_ms())),
+    ];
+    let keys = key_columns(shard, rows.iter().map(|(key, _)| *key));
+    let set = "balance = r.balance, version = r.version, updated_at_ms = r.updated_at_ms";
+    KeyedUpdate::new(TABLE, set, keys, values, "true").execute(conn).await
 }
 
 /// Makes the rows what `rows` say, whether they are there or not.
