@@ -70,6 +70,19 @@ impl Standing {
         }
     }
 
+    /// What a wallet must hold for `event` to follow as its version `version`; nothing when it follows
+    /// nothing: a creation, or a movement from beyond the limits.
+    #[must_use]
+    pub fn before(event: &WalletEvent, version: u64) -> Option<Self> {
+        let (movement, balance) = match event {
+            WalletEvent::Created { .. } => return None,
+            WalletEvent::Credited(m) => (m, m.balance_after.checked_sub(m.amount)),
+            WalletEvent::Debited(m) => (m, m.balance_after.checked_add(m.amount)),
+        };
+        let version = version.checked_sub(1).filter(|version| *version > 0)?;
+        Some(Self::new(movement.currency, balance?, version))
+    }
+
     /// Folds one more event in.
     ///
     /// # Errors

@@ -97,13 +97,22 @@ impl Step<'_> {
                         }
                     }
                 }
-                Err(ApplyError::Storage(error)) if is_new && is_taken(&error) => {
+                Err(error) if is_new && is_not_new(&error) => {
                     tx.rollback().await?;
                     is_new = false;
                 }
+                Err(ApplyError::NotNew) => break,
                 Err(ApplyError::Storage(error)) => return Err(error.into()),
             }
         }
         Err(BatchError::Endless)
+    }
+}
+
+fn is_not_new(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::NotNew => true,
+        ApplyError::Storage(error) => is_taken(error),
+        ApplyError::Poison(_) => false,
     }
 }

@@ -115,7 +115,7 @@ impl SqlDeadLetters {
                 tx.rollback().await.map_err(read_error)?;
                 return Ok(Step::Poison(found.swap_remove(0)));
             }
-            Err(ApplyError::Poison(_)) => {
+            Err(ApplyError::Poison(_) | ApplyError::NotNew) => {
                 let error = DbErr::Custom("a projector named no poison".to_owned());
                 return Err(read_error(error).into());
             }

@@ -96,6 +96,10 @@ pub struct Discarded(BTreeMap<WalletKey, BTreeSet<u64>>);
 
 impl Discarded {
     /// Adds one event.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn insert(&mut self, wallet: WalletKey, version: u64) {
         self.0.entry(wallet).or_default().insert(version);
     }
@@ -127,9 +131,9 @@ pub struct Batch<'a> {
     pub events: &'a [&'a Event],
     /// What was left out of this projection by hand.
     pub discarded: &'a Discarded,
-    /// Whether nothing of it was applied before, as far as is known: what it inserts can be inserted
-    /// without a look. Where something is there all the same, the database refuses it as taken, and
-    /// the batch comes again without this.
+    /// Whether nothing of it was applied before, as far as is known. A projector may build on that, and
+    /// answer [`ApplyError::NotNew`](crate::ApplyError::NotNew), or let an insert be refused as taken,
+    /// when it finds something else: the batch comes again without this.
     pub is_new: bool,
 }
 

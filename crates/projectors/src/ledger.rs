@@ -9,6 +9,7 @@ use wallex_ports::{EntryType, LedgerEntry, WalletKey};
 
 use crate::event::{Batch, Event};
 use crate::fold::Folded;
+use crate::new_batch::{self, Followed};
 use crate::projector::{ApplyError, Poison, Projector, sentence};
 use crate::reconcile::{Findings, Mode, Stretch, reconcile_lines};
 use crate::tables::{self, ledger};
@@ -24,6 +25,9 @@ impl Projector for Ledger {
     }
 
     async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        if batch.is_new {
+            return apply_new(tx, batch).await;
+        }
         let histories = batch.by_wallet();
         let mut standing: HashMap<WalletKey, Result<Folded, String>> = HashMap::new();
         // A wallet that begins in this batch has no line yet; if it has, the insert finds it.
@@ -61,9 +65,6 @@ impl Projector for Ledger {
         if !poison.is_empty() {
             return Err(ApplyError::Poison(poison));
         }
-        if batch.is_new {
-            return Ok(ledger::insert(tx, batch.shard, &entries).await?);
-        }
         let written = ledger::insert_new(tx, batch.shard, &entries).await?;
         if written == entries.len() as u64 {
             return Ok(());
@@ -85,6 +86,17 @@ impl Projector for Ledger {
         let expected = expected.collect::<Result<_, _>>().map_err(DbErr::Custom)?;
         reconcile_lines(tx, stretch, expected, mode).await
     }
+}
+
+/// Adds the lines of new events, where the lines that they follow are the right ones.
+async fn apply_new(tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+    let followed = new_batch::follow(batch).ok_or(ApplyError::NotNew)?;
+    let before: Vec<_> = followed.iter().filter_map(|f| Some((f.key, f.before?))).collect();
+    if ledger::count_standing(tx, batch.shard, &before).await? != before.len() {
+        return Err(ApplyError::NotNew);
+    }
+    let lines: Vec<LedgerEntry> = followed.iter().flat_map(Followed::lines).collect();
+    Ok(ledger::insert(tx, batch.shard, &lines).await?)
 }
 
 /// The events whose line could not be written because another row has its place or its event.

@@ -7,6 +7,7 @@ mod event;
 mod fold;
 mod ledger;
 mod metric_names;
+mod new_batch;
 mod parking;
 mod projector;
 mod queries;

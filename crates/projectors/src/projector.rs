@@ -48,6 +48,10 @@ pub enum ApplyError {
     /// Events that can't be decoded, or contradict what was applied: their wallets are parked.
     #[error("{} wallets have an event that can't be applied", .0.len())]
     Poison(Vec<Poison>),
+    /// What was taken to be new ([`Batch::is_new`]) is not, or not simply: it comes again, to be applied
+    /// with care.
+    #[error("the batch is not simply new")]
+    NotNew,
     /// The database: the batch is tried again later.
     #[error("the database refused the batch")]
     Storage(#[from] DbErr),

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_ports::{Place, WalletKey};
+use wallex_ports::{Place, WalletKey, WalletState};
 
-use crate::event::{Batch, Event};
+use crate::event::Batch;
 use crate::fold::Folded;
+use crate::new_batch;
 use crate::projector::{ApplyError, Poison, Projector, sentence};
 use crate::reconcile::{Findings, Mode, Stretch, reconcile_states};
 use crate::tables::{self, wallets};
@@ -23,16 +24,16 @@ impl Projector for ReadModel {
     }
 
     async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        if batch.is_new {
+            return apply_new(tx, batch).await;
+        }
         let histories = batch.by_wallet();
         let mut standing: HashMap<WalletKey, Result<Folded, String>> = HashMap::new();
-        let begins = |events: &[&Event]| events.first().is_some_and(|event| event.version == 1);
-        let standing_keys = histories.iter().filter(|(_, e)| !(batch.is_new && begins(e)));
-        let standing_keys: Vec<&WalletKey> = standing_keys.map(|(key, _)| *key).collect();
-        for row in wallets::load(tx, batch.shard, standing_keys.iter().copied()).await? {
+        for row in wallets::load(tx, batch.shard, histories.keys().copied()).await? {
             let folded = wallets::state(&row).map(|(_, state)| Folded::of_state(&state));
             standing.insert(tables::key(&row)?, folded.map_err(|error| sentence(&error)));
         }
-        let (mut begun, mut states) = (Vec::new(), Vec::new());
+        let mut states = Vec::with_capacity(histories.len());
         let mut poison = Vec::new();
         for (key, events) in &histories {
             let before = standing.remove(*key).unwrap_or_else(|| Ok(Folded::default()));
@@ -48,11 +49,7 @@ impl Projector for ReadModel {
                 folded
             });
             match folded {
-                Ok(folded) => {
-                    let rows =
-                        if batch.is_new && begins(events) { &mut begun } else { &mut states };
-                    rows.extend(folded.state(key).map(|state| (*key, state)));
-                }
+                Ok(folded) => states.extend(folded.state(key).map(|state| (*key, state))),
                 // The row itself can't be read: nothing can be applied to it.
                 Err(error) => poison.extend(events.first().map(|event| Poison::of(event, error))),
             }
@@ -60,18 +57,7 @@ impl Projector for ReadModel {
         if !poison.is_empty() {
             return Err(ApplyError::Poison(poison));
         }
-        if !batch.is_new {
-            return Ok(wallets::upsert(tx, batch.shard, &states).await?);
-        }
-        wallets::insert(tx, batch.shard, &begun).await?;
-        let moved = wallets::move_on(tx, batch.shard, &states).await?;
-        if moved == states.len() as u64 {
-            Ok(())
-        } else {
-            // They were read a moment ago, in this transaction.
-            let gone = format!("{moved} of {} wallets were updated", states.len());
-            Err(DbErr::Custom(gone).into())
-        }
+        Ok(wallets::upsert(tx, batch.shard, &states).await?)
     }
 
     async fn reconcile(
@@ -82,4 +68,20 @@ impl Projector for ReadModel {
     ) -> Result<Findings, DbErr> {
         reconcile_states(tx, wallets::TABLE, Place::ReadModel, stretch, mode).await
     }
+}
+
+/// Inserts the wallets that begin, and moves the others on where what must stand before does.
+async fn apply_new(tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+    let followed = new_batch::follow(batch).ok_or(ApplyError::NotNew)?;
+    let begun = followed.iter().filter(|f| f.before.is_none());
+    let begun: Vec<(&WalletKey, WalletState)> =
+        begun.filter_map(|f| Some((f.key, f.folded.state(f.key)?))).collect();
+    wallets::insert(tx, batch.shard, &begun).await?;
+    let moves = followed.iter().filter_map(|f| {
+        let (before, after) = (f.before?, f.folded.standing?);
+        Some(wallets::Move { key: f.key, before, after, at: f.latest })
+    });
+    let moves: Vec<_> = moves.collect();
+    let moved = wallets::move_on(tx, batch.shard, &moves).await?;
+    if moved == moves.len() as u64 { Ok(()) } else { Err(ApplyError::NotNew) }
 }

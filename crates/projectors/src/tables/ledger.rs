@@ -58,6 +58,22 @@ pub(crate) async fn last_lines<'a>(
     Ok(select.query(conn).await?.into_iter().map(Row).collect())
 }
 
+/// How many of `standings` are what their line says, the line of their version.
+pub(crate) async fn count_standing(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    standings: &[(&WalletKey, Standing)],
+) -> Result<usize, DbErr> {
+    let mut keys = key_columns(shard, standings.iter().map(|(key, _)| *key));
+    let of = || standings.iter().map(|(_, standing)| standing);
+    keys.extend([
+        Column::int("version", of().map(|s| s.version().cast_signed())),
+        Column::int("balance_after", of().map(|s| s.balance().minor_units())),
+        Column::text("currency", of().map(|s| s.currency().as_str().to_owned())),
+    ]);
+    Ok(KeyedSelect::new("1", TABLE, keys).query(conn).await?.len())
+}
+
 /// The lines of events.
 pub(crate) async fn of_events(
     conn: &impl ConnectionTrait,

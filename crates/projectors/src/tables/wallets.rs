@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, KeyedUpdate, Row, RowError};
-use wallex_domain::{Balance, Currency, Wallet, WalletId};
+use wallex_domain::{Balance, Currency, Standing, Wallet, WalletId};
 use wallex_ports::{Timestamp, WalletKey, WalletState};
 
 use super::key_columns;
@@ -63,21 +63,36 @@ pub(crate) async fn insert(
     Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(drop)
 }
 
-/// Moves rows that are there on to `rows`; how many were.
+/// A wallet that goes from one standing to another.
+pub(crate) struct Move<'a> {
+    pub(crate) key: &'a WalletKey,
+    pub(crate) before: Standing,
+    pub(crate) after: Standing,
+    /// When; a wallet's time does not go back.
+    pub(crate) at: Timestamp,
+}
+
+/// Moves on the rows that stand as `moves` say; how many did.
 pub(crate) async fn move_on(
     conn: &impl ConnectionTrait,
     shard: u16,
-    rows: &[(&WalletKey, WalletState)],
+    moves: &[Move<'_>],
 ) -> Result<u64, DbErr> {
-    let states = || rows.iter().map(|(_, state)| state);
+    let text = |moved: &Move<'_>| moved.before.currency().as_str().to_owned();
     let values = vec![
-        Column::int("balance", states().map(|s| s.wallet.balance().minor_units())),
-        Column::int("version", states().map(|s| s.wallet.version().cast_signed())),
-        Column::int("updated_at_ms", states().map(|s| s.updated_at.unix_ms())),
+        Column::text("currency", moves.iter().map(text)),
+        Column::int("version_before", moves.iter().map(|m| m.before.version().cast_signed())),
+        Column::int("balance_before", moves.iter().map(|m| m.before.balance().minor_units())),
+        Column::int("version", moves.iter().map(|m| m.after.version().cast_signed())),
+        Column::int("balance", moves.iter().map(|m| m.after.balance().minor_units())),
+        Column::int("at_ms", moves.iter().map(|m| m.at.unix_ms())),
     ];
-    let keys = key_columns(shard, rows.iter().map(|(key, _)| *key));
-    let set = "balance = r.balance, version = r.version, updated_at_ms = r.updated_at_ms";
-    KeyedUpdate::new(TABLE, set, keys, values, "true").execute(conn).await
+    let keys = key_columns(shard, moves.iter().map(|moved| moved.key));
+    let set = "version = r.version, balance = r.balance, updated_at_ms = \
+               CASE WHEN r.at_ms > t.updated_at_ms THEN r.at_ms ELSE t.updated_at_ms END";
+    let stands = "t.version = r.version_before AND t.balance = r.balance_before \
+                  AND t.currency = r.currency";
+    KeyedUpdate::new(TABLE, set, keys, values, stands).execute(conn).await
 }
 
 /// Makes the rows what `rows` say, whether they are there or not.
