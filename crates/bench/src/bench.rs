@@ -60,6 +60,13 @@ impl Bench {
         Ok(site)
     }
 
+    /// A server on a new database that lets so many commands wait, at most.
+    pub(crate) async fn site_with_queue(&mut self, kind: Kind, commands: usize) -> Result<Site> {
+        let mut site = self.empty(kind).await?;
+        site.start_with_queue(commands).await;
+        Ok(site)
+    }
+
     /// A server on a database that has the wallets that movements and reads are about.
     pub(crate) async fn populated(&mut self, kind: Kind) -> Result<Site> {
         let mut site = self.empty(kind).await?;

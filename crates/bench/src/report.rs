@@ -6,7 +6,7 @@ use crate::baseline::ARRAY_WALLETS;
 use crate::figures::{Figures, How, Row};
 use crate::load::{Timing, percentile_ms};
 use crate::machine::Facts;
-use crate::parts::{COMPARED, MANY};
+use crate::parts::{COMPARED, MANY, QUEUE};
 use crate::projections::{self, Results};
 use crate::seed::POPULATION;
 use crate::table::table;
@@ -192,6 +192,7 @@ pub(crate) fn markdown(run: &Run, figures: &Figures, results: &Results) -> Strin
         .replace("{compared}", &COMPARED.to_string())
         .replace("{many}", &MANY.to_string())
         .replace("{arrays}", &ARRAY_WALLETS.to_string())
+        .replace("{queue}", &QUEUE.to_string())
         .replace("{population}", &POPULATION.to_string())
         .replace("{minutes}", &run.minutes.to_string())
         .replace("{date}", &run.date)

@@ -46,6 +46,11 @@ pub(crate) async fn start_without_projectors(url: &str) -> Server {
     on(url).env("PROJECTORS_AUTO_START", "false").start().await
 }
 
+/// A server that lets so many commands wait, at most, and refuses the next.
+pub(crate) async fn start_with_queue(url: &str, commands: usize) -> Server {
+    on(url).env("WALLEX_LANE_QUEUE_LEN_MAX", &commands.to_string()).start().await
+}
+
 fn on(url: &str) -> ServerBuilder {
     ServerBuilder::new(&[]).env("DATABASE_URL", url).env("WALLEX_LOG", LOG)
 }

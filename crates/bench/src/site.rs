@@ -77,6 +77,12 @@ impl Site {
         Ok(())
     }
 
+    /// Starts a server that lets so many commands wait, at most.
+    pub(crate) async fn start_with_queue(&mut self, commands: usize) {
+        self.projectors = true;
+        self.server = Some(server::start_with_queue(&self.database.url, commands).await);
+    }
+
     /// Adds wallets with so many events each, while no server runs.
     pub(crate) async fn seed(&mut self, wallets: u64, versions: u64) -> Result<()> {
         // A server that ran once has made the rows that checkpoints are kept in.

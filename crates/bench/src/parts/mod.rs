@@ -11,7 +11,7 @@ mod timeline;
 
 pub(crate) use self::connections::SWEEP;
 pub(crate) use self::growth::POSTGRES_MILLIONS;
-pub(crate) use self::overload::OVERLOAD_PERCENT;
+pub(crate) use self::overload::{OVERLOAD_PERCENT, QUEUE};
 
 use anyhow::Result;
 
