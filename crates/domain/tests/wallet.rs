@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use wallex_domain::{
     Amount, ApplyError, Balance, CreditError, Currency, DebitError, MAX_MINOR_UNITS, Memo, OwnerId,
-    TransferError, Wallet, WalletEvent, WalletId, transfer,
+    Standing, TransferError, Wallet, WalletEvent, WalletId, transfer,
 };
 
 fn amount(minor_units: i64) -> Amount {
@@ -136,6 +136,9 @@ proptest! {
                 }
             };
             for (i, event) in decided {
+                let before = wallets[i].standing();
+                let version = before.version() + 1;
+                prop_assert_eq!(Standing::before(&event, version), Some(before));
                 wallets[i].apply(&event).unwrap();
                 histories[i].push(event);
             }
@@ -156,4 +159,23 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_follows_nothing_has_nothing_before_it() {
+    let opened = Wallet::open(
+        OwnerId::parse("owner").unwrap(),
+        Currency::parse("USD").unwrap(),
+        Balance::new(5).unwrap(),
+    );
+    assert_eq!(Standing::before(&opened, 1), None);
+    let credited = given("a", "USD", 5).credit(amount(3), Memo::default()).unwrap();
+    assert_eq!(Standing::before(&credited, 2).map(|s| s.balance().minor_units()), Some(5));
+    // A movement is never the first event.
+    assert_eq!(Standing::before(&credited, 1), None);
+    assert_eq!(Standing::before(&credited, 0), None);
+    let WalletEvent::Credited(mut movement) = credited else { panic!("a credit") };
+    // Three came in, and two are there: nothing leads to that.
+    movement.balance_after = Balance::new(2).unwrap();
+    assert_eq!(Standing::before(&WalletEvent::Credited(movement), 2), None);
 }
