@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::body::BoxBody;
 use actix_web::guard::{Any, Get, Head};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 
 use crate::code::Code;
+use crate::observe::{NO_ROUTE, observe};
 use crate::problem::Problem;
 use crate::{
     admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
@@ -44,16 +47,17 @@ fn table() -> [(&'static str, Route, &'static str); 15] {
 
 /// Adds every route to `config`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let mut paths: BTreeMap<&str, (Resource, &str)> = BTreeMap::new();
+    let mut paths: BTreeMap<&'static str, (Resource, &'static str)> = BTreeMap::new();
     for (path, route, allow) in table().into_iter().chain(admin::table()) {
         let (resource, _) = paths.remove(path).unwrap_or_else(|| (web::resource(path), allow));
         paths.insert(path, (resource.route(route), allow));
     }
-    for (resource, allow) in paths.into_values() {
+    for (path, (resource, allow)) in paths {
         // actix would answer the other methods of a path with an empty 405.
         let other =
             move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
-        config.service(resource.default_service(web::to(other)));
+        let observed = from_fn(move |req, next: Next<BoxBody>| observe(path, req, next));
+        config.service(resource.default_service(web::to(other)).wrap(observed));
     }
 }
 
@@ -62,9 +66,10 @@ pub(crate) fn get() -> Route {
     web::route().guard(Any(Get()).or(Head()))
 }
 
-/// The answer where there is no route.
-pub(crate) async fn no_route(req: HttpRequest) -> Result<HttpResponse, Problem> {
-    Err(not_found(&req))
+/// Who answers where there is no route.
+pub(crate) fn no_route() -> Route {
+    let answer = |req: HttpRequest| async move { Err::<HttpResponse, _>(not_found(&req)) };
+    web::to(answer).wrap(from_fn(|req, next: Next<BoxBody>| observe(NO_ROUTE, req, next)))
 }
 
 /// Nothing is at the path of `req`.
