@@ -82,8 +82,9 @@ pub(crate) fn app(
 > {
     App::new()
         .app_data(api)
-        .configure(routes)
+        // The prefix comes first: it is one comparison, and the paths are dozens.
         .service(scope(VERSION_PREFIX).configure(routes))
+        .configure(routes)
         .default_service(no_route())
         .wrap(from_fn(correlate))
 }
