@@ -1,5 +1,8 @@
-//! The innermost layer: renders problems, and lets a request be seen from outside as metrics and as
-//! one log line.
+//! The layer around each route: renders problems, and lets a request be seen from outside as a span,
+//! as metrics and as one log line.
+//!
+//! It is told its route when the app is built. To ask actix for it, which matches the path against
+//! the whole table again, costs more than all that is measured here.
 
 use std::time::Instant;
 
@@ -8,31 +11,45 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest};
+use tracing::Instrument as _;
 
 use crate::code::Code;
 use crate::metric_names::{REQUEST_DURATION, REQUESTS};
 use crate::problem::Problem;
-use crate::routes::VERSION_PREFIX;
+use crate::root_span;
 use crate::unread::Reader;
 
 /// How requests to nowhere are counted: their paths are the clients' choice, and without end.
-const NO_ROUTE: &str = "none";
+pub(crate) const NO_ROUTE: &str = "none";
 
-/// Surrounds every request, inside its root span.
+/// Surrounds every request to `route`, a template without `/v1`.
 pub(crate) async fn observe(
+    route: &'static str,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let method = method_of(req.request());
+    let span = root_span::begin(&req, method, route);
+    answer(route, method, req, next).instrument(span).await
+}
+
+/// Answers `req` inside its root span.
+async fn answer(
+    route: &'static str,
+    method: &'static str,
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let (route, method) = (route_of(req.request()), method_of(req.request()));
     let reader = Reader::of(&mut req);
     let (mut response, cause) = render(next.call(req).await?.map_into_boxed_body());
     if let Some(reader) = reader {
         response = response.map_body(|_, body| reader.kept_by(body));
     }
     let elapsed_s = started.elapsed().as_secs_f64();
-    record(&route, method, response.status().as_u16(), elapsed_s);
-    log(&route, method, &response, cause.as_deref(), elapsed_s);
+    record(route, method, response.status().as_u16(), elapsed_s);
+    log(route, method, &response, cause.as_deref(), elapsed_s);
+    root_span::end(response.status());
     Ok(response)
 }
 
@@ -52,10 +69,9 @@ fn render(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, Opti
     (response.into_response(rendered), cause)
 }
 
-fn record(route: &str, method: &'static str, status: u16, elapsed_s: f64) {
-    let route = route.to_owned();
+fn record(route: &'static str, method: &'static str, status: u16, elapsed_s: f64) {
     metrics::counter!(
-        REQUESTS, "route" => route.clone(), "method" => method, "status" => status.to_string()
+        REQUESTS, "route" => route, "method" => method, "status" => status.to_string()
     )
     .increment(1);
     metrics::histogram!(REQUEST_DURATION, "route" => route, "method" => method).record(elapsed_s);
@@ -92,19 +108,8 @@ fn log(
     }
 }
 
-/// The template of the route that `req` goes to, without `/v1`.
-pub(crate) fn route_of(req: &HttpRequest) -> String {
-    match req.match_pattern() {
-        Some(pattern) => match pattern.strip_prefix(VERSION_PREFIX) {
-            Some(rest) => rest.to_owned(),
-            None => pattern,
-        },
-        None => NO_ROUTE.to_owned(),
-    }
-}
-
 /// The method by name; one that HTTP does not define counts as `OTHER`, for there is no end of them.
-pub(crate) fn method_of(req: &HttpRequest) -> &'static str {
+fn method_of(req: &HttpRequest) -> &'static str {
     const KNOWN: [&str; 9] =
         ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
     let method: &Method = req.method();

@@ -1,62 +1,51 @@
 //! The one root span of a request, in the words of OpenTelemetry's HTTP conventions, as a part of
 //! the client's trace when it sent one.
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Version;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::{StatusCode, Version};
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
 use tracing::{Span, field};
-use tracing_actix_web::RootSpanBuilder;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::correlation;
-use crate::observe::{method_of, route_of};
 
 /// Makes the root span. What is known later is recorded on it by who knows it.
-pub(crate) struct RequestSpan;
+pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
+    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    let span = tracing::info_span!(
+        "http.request",
+        otel.name = %format_args!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+        url.path = request.uri().path(),
+        url.scheme = scheme,
+        network.protocol.version = protocol_version(request.version()),
+        client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
+        error.type = field::Empty,
+        correlation.id = %correlation::of(request.request()).id,
+        wallet.id = field::Empty,
+        stream.version = field::Empty,
+        idempotency.replayed = field::Empty,
+    );
+    let headers = Headers(request.headers());
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+    // It fails only where no traces are exported, and then there is nothing to continue.
+    let _ = span.set_parent(parent);
+    span
+}
 
-impl RootSpanBuilder for RequestSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        let (method, route) = (method_of(request.request()), route_of(request.request()));
-        let scheme = if request.app_config().secure() { "https" } else { "http" };
-        let span = tracing::info_span!(
-            "http.request",
-            otel.name = %format_args!("{method} {route}"),
-            otel.kind = "server",
-            otel.status_code = field::Empty,
-            http.request.method = method,
-            http.route = route,
-            http.response.status_code = field::Empty,
-            url.path = request.uri().path(),
-            url.scheme = scheme,
-            network.protocol.version = protocol_version(request.version()),
-            client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
-            error.type = field::Empty,
-            correlation.id = %correlation::of(request.request()).id,
-            wallet.id = field::Empty,
-            stream.version = field::Empty,
-            idempotency.replayed = field::Empty,
-        );
-        let headers = Headers(request.headers());
-        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
-        // It fails only where no traces are exported, and then there is nothing to continue.
-        let _ = span.set_parent(parent);
-        span
-    }
-
-    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        span.record("http.response.status_code", status.as_u16());
-        if status.is_server_error() {
-            span.record("otel.status_code", "ERROR");
-            span.record("error.type", status.as_str());
-        }
+/// Records the outcome on the current span, the root span.
+pub(crate) fn end(status: StatusCode) {
+    let span = Span::current();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", status.as_str());
     }
 }
 

@@ -9,11 +9,8 @@ use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, scope};
 use actix_web::{App, Error, HttpServer};
-use tracing_actix_web::TracingLogger;
 
 use crate::correlation::correlate;
-use crate::observe::observe;
-use crate::root_span::RequestSpan;
 use crate::routes::{VERSION_PREFIX, no_route, routes};
 use crate::state::{Api, ApiState};
 
@@ -70,8 +67,8 @@ pub fn server(
     Ok(server)
 }
 
-/// The routes and what surrounds every request, outermost last: correlation id and headers, the
-/// root span, and inside it the rendering of problems, the metrics and the log line.
+/// The routes, each with its own root span, metrics and log line, and what surrounds every request:
+/// the correlation id and the headers that all answers have.
 pub(crate) fn app(
     api: Data<Api>,
 ) -> App<
@@ -85,10 +82,9 @@ pub(crate) fn app(
 > {
     App::new()
         .app_data(api)
-        .configure(routes)
+        // The prefix comes first: it is one comparison, and the paths are dozens.
         .service(scope(VERSION_PREFIX).configure(routes))
-        .default_service(actix_web::web::to(no_route))
-        .wrap(from_fn(observe))
-        .wrap(TracingLogger::<RequestSpan>::new())
+        .configure(routes)
+        .default_service(no_route())
         .wrap(from_fn(correlate))
 }
