@@ -188,6 +188,8 @@ impl Worker {
                 }
                 Err(error) => {
                     (*failures, failed_here) = (failures.saturating_add(1), failed_here + 1);
+                    // Whatever became of the database meanwhile, what it holds now counts.
+                    self.read_until = self.tail.end(self.shard);
                     if !self.failed(seat, *failures, &sentence(&*error)).await {
                         return Left::Lost;
                     }
