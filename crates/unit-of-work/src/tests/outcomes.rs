@@ -22,7 +22,7 @@ on_both_databases!(
 );
 
 async fn commit(db: &Arc<Database>, units: Vec<Unit>) -> Vec<UnitOutcome> {
-    committer(&db).commit(units.into()).await.expect("committed")
+    committer(db).commit(units.into()).await.expect("committed")
 }
 
 async fn record(db: &Database, key: &str) -> Option<StoredRecord> {
