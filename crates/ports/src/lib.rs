@@ -5,9 +5,11 @@
 //! - [`Wallets`], [`Events`], [`IdempotencyRecords`]: what the write side reads.
 //! - [`ReadModels`]: what the projections say.
 //! - [`Projectors`], [`DeadLetters`], [`Recovery`]: how projections are seen and steered.
+//! - [`Authenticator`]: who calls, and what they may do.
 //! - [`Readiness`]: whether the database answers and is migrated.
 //! - [`Clock`], [`IdGenerator`]: time and identity, so that a test decides them.
 
+mod access;
 mod answer;
 mod clock;
 mod commit;
@@ -23,6 +25,7 @@ mod request;
 mod shard;
 mod timestamp;
 
+pub use access::{AccessScope, AccessScopes, Authenticator, Caller, Refused, UnknownScope};
 pub use answer::StoredAnswer;
 pub use clock::{Clock, IdGenerator};
 pub use commit::{
