@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wallex-database", &["wallex-domain", "wallex-ports"]),
     ("wallex-migrations", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-postgres-eventstore", &["wallex-database", "wallex-domain", "wallex-ports"]),
+    ("wallex-access", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-outbox", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-idempotency", &["wallex-database", "wallex-domain", "wallex-ports"]),
     (

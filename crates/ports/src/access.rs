@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -108,6 +109,17 @@ impl FromIterator<AccessScope> for AccessScopes {
     }
 }
 
+impl fmt::Display for AccessScopes {
+    /// Their names in the order of [`AccessScope::ALL`], with spaces between them (RFC 6749, 3.3).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, scope) in self.iter().enumerate() {
+            let space = if place == 0 { "" } else { " " };
+            write!(f, "{space}{scope}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -119,10 +131,28 @@ pub struct Caller {
     pub scopes: AccessScopes,
 }
 
-/// Why a credential lets nobody in. What is said to its sender is the same for all of them but
+impl Caller {
+    /// Who comes in where nobody is asked: of the tenant `default`, and free to do everything.
+    #[must_use]
+    pub fn open() -> Self {
+        Self { tenant: TenantId::default(), id: "open".to_owned(), scopes: AccessScopes::all() }
+    }
+
+    /// Whether it operates the server, and not only what belongs to its tenant: an `admin` of the
+    /// tenant `default`.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.scopes.has(AccessScope::Admin) && self.tenant == TenantId::default()
+    }
+}
+
+/// Why nobody is let in. What is said to the sender of a credential is the same for all of them but
 /// [`Refused::Expired`]: which it is is for the log.
 #[derive(Debug, Error)]
 pub enum Refused {
+    /// There is no credential, and one is needed.
+    #[error("no credential was sent")]
+    Missing,
     /// It is none of ours, or was changed.
     #[error("the credential is not known")]
     Unknown,
@@ -137,19 +167,45 @@ pub enum Refused {
     Unavailable(#[from] ReadError),
 }
 
+/// What memory alone can say of a credential; `None` when it has to be asked for.
+pub type Recalled = Option<Result<Arc<Caller>, Refused>>;
+
 /// Tells who stands behind a bearer credential.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
+    /// What [`Authenticator::authenticate`] would say, where that is known without waiting for
+    /// anything. Every request asks this first, so it takes microseconds.
+    fn recall(&self, bearer: &str) -> Recalled {
+        let _ = bearer;
+        None
+    }
+
     /// The caller whose credential `bearer` is: what followed `Authorization: Bearer `.
     ///
     /// # Errors
     /// [`Refused`] says why nobody is let in.
-    async fn authenticate(&self, bearer: &str) -> Result<std::sync::Arc<Caller>, Refused>;
+    async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, Refused>;
+}
+
+/// Decides who comes in: with a credential, or without one where none is needed.
+///
+/// `bearer` is what a request brought: `None` when it brought nothing, an empty text when what it
+/// brought is no bearer credential.
+#[async_trait]
+pub trait Admission: Send + Sync {
+    /// What [`Admission::admit`] would say, where that is known without waiting for anything.
+    fn recall(&self, bearer: Option<&str>) -> Recalled;
+
+    /// The caller of a request.
+    ///
+    /// # Errors
+    /// [`Refused`] says why nobody is let in.
+    async fn admit(&self, bearer: Option<&str>) -> Result<Arc<Caller>, Refused>;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AccessScope, AccessScopes};
+    use super::*;
 
     #[test]
     fn scopes_are_read_as_they_are_written() {
@@ -161,5 +217,17 @@ mod tests {
         assert!("wallets".parse::<AccessScope>().is_err());
         assert_eq!(AccessScopes::all().iter().count(), AccessScope::ALL.len());
         assert!(AccessScopes::default().is_empty());
+        let two = AccessScopes::from_iter([AccessScope::Admin, AccessScope::WalletsRead]);
+        assert_eq!(two.to_string(), "wallets:read admin");
+    }
+
+    #[test]
+    fn operators_are_admins_of_the_default_tenant() {
+        let open = Caller::open();
+        assert!(open.is_operator());
+        let tenant = TenantId::parse("acme").expect("valid");
+        assert!(!Caller { tenant, ..open.clone() }.is_operator());
+        let scopes = AccessScopes::from_iter([AccessScope::WalletsWrite]);
+        assert!(!Caller { scopes, ..open }.is_operator());
     }
 }

@@ -5,12 +5,15 @@
 //! - [`Wallets`], [`Events`], [`IdempotencyRecords`]: what the write side reads.
 //! - [`ReadModels`]: what the projections say.
 //! - [`Projectors`], [`DeadLetters`], [`Recovery`]: how projections are seen and steered.
-//! - [`Authenticator`]: who calls, and what they may do.
+//! - [`Admission`], [`Authenticator`]: who calls, and what they may do.
+//! - [`ApiKeys`], [`AuditLog`]: the keys, and who did what.
 //! - [`Readiness`]: whether the database answers and is migrated.
 //! - [`Clock`], [`IdGenerator`]: time and identity, so that a test decides them.
 
 mod access;
 mod answer;
+mod api_keys;
+mod audit;
 mod clock;
 mod commit;
 mod dead_letters;
@@ -25,8 +28,15 @@ mod request;
 mod shard;
 mod timestamp;
 
-pub use access::{AccessScope, AccessScopes, Authenticator, Caller, Refused, UnknownScope};
+pub use access::{
+    AccessScope, AccessScopes, Admission, Authenticator, Caller, Recalled, Refused, UnknownScope,
+};
 pub use answer::StoredAnswer;
+pub use api_keys::{
+    ApiKey, ApiKeyError, ApiKeyId, ApiKeyState, ApiKeys, IssuedKey, KeyName, NewApiKey, NoKeyId,
+    NoKeyName, Secret,
+};
+pub use audit::{Act, Actor, AuditAction, AuditFilter, AuditLine, AuditLog, AuditOutcome};
 pub use clock::{Clock, IdGenerator};
 pub use commit::{
     Claim, CommitError, Committer, LockedWallets, NewEvent, StreamAppend, StreamVersion, Unit,
