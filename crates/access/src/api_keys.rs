@@ -33,7 +33,11 @@ impl SqlApiKeys {
         let tx = self.db.begin().await?;
         let sql = "UPDATE access_counters SET value = value + 1 WHERE name = 'keys'";
         let told = tx.execute_raw(self.db.backend().statement(sql, [])).await?.rows_affected();
-        if told == 1 { Ok(tx) } else { Err(DbErr::Custom("the counter of the keys is gone".into())) }
+        if told == 1 {
+            Ok(tx)
+        } else {
+            Err(DbErr::Custom("the counter of the keys is gone".into()))
+        }
     }
 
     async fn note(
@@ -243,9 +247,10 @@ fn of_row(row: &Row) -> Result<ApiKey, RowError> {
         revoked_at: time("revoked_at_ms")?,
         replaced_by: match replaced_by.as_str() {
             "" => None,
-            id => Some(id.parse().map_err(|error: wallex_ports::NoKeyId| {
-                RowError::new("replaced_by", error)
-            })?),
+            id => Some(
+                id.parse()
+                    .map_err(|error: wallex_ports::NoKeyId| RowError::new("replaced_by", error))?,
+            ),
         },
     })
 }

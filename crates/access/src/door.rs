@@ -31,11 +31,7 @@ pub struct Door {
 impl Door {
     /// With `policy`, for the holders of `keys` and of what `others` know.
     #[must_use]
-    pub fn new(
-        policy: Policy,
-        keys: Arc<KeyRing>,
-        others: Option<Arc<dyn Authenticator>>,
-    ) -> Self {
+    pub fn new(policy: Policy, keys: Arc<KeyRing>, others: Option<Arc<dyn Authenticator>>) -> Self {
         Self { policy, keys, others, open: Arc::new(Caller::open()) }
     }
 

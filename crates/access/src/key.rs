@@ -43,7 +43,8 @@ impl Presented {
     /// Takes `bearer` apart; `None` when it can't be a key, whatever is stored.
     pub(crate) fn parse(bearer: &str) -> Option<Self> {
         let (id, secret) = bearer.strip_prefix(PREFIX)?.split_once('_')?;
-        let fits = secret.len() == SECRET_CHARS && secret.bytes().all(|b| b.is_ascii_alphanumeric());
+        let fits =
+            secret.len() == SECRET_CHARS && secret.bytes().all(|b| b.is_ascii_alphanumeric());
         let id = id.parse().ok().filter(|_| fits)?;
         Some(Self { id, hash: KeyHash::of(bearer) })
     }

@@ -86,7 +86,8 @@ impl KeyRing {
     /// Of `db`, which is asked for changes every `poll`.
     #[must_use]
     pub fn new(db: Arc<Database>, poll: Duration) -> Self {
-        let sized = |max| NonZeroUsize::new(max).expect("invariant: the bounds are constants above 0");
+        let sized =
+            |max| NonZeroUsize::new(max).expect("invariant: the bounds are constants above 0");
         let memory = Memory {
             generation: 0,
             changes: None,
@@ -239,8 +240,7 @@ impl Authenticator for KeyRing {
 
     async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, Refused> {
         let presented = Presented::parse(bearer).ok_or(Refused::Unknown)?;
-        let _turn =
-            self.lookups.acquire().await.expect("invariant: nobody closes the semaphore");
+        let _turn = self.lookups.acquire().await.expect("invariant: nobody closes the semaphore");
         // Whoever had the turn before may have looked the same key up.
         match self.remembered(&presented) {
             Some(remembered) => remembered,

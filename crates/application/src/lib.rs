@@ -5,6 +5,7 @@
 //! [`list_wallets`], [`list_ledger`] and [`get_transfer`]. The lane decides what happens, has it committed through the
 //! [`Committer`](wallex_ports::Committer) port, and answers only then.
 
+mod audited;
 mod command;
 mod create_wallet;
 mod credit_wallet;
@@ -21,6 +22,7 @@ mod list_wallets;
 mod projected;
 mod transfer;
 
+pub use audited::Audited;
 pub use command::{
     Action, Answer, Command, CommandError, KeyedRequest, Precondition, RequestContext,
 };

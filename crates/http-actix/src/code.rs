@@ -9,6 +9,9 @@ pub(crate) enum Code {
     ValidationFailed,
     MalformedJson,
     IdempotencyKeyMissing,
+    Unauthenticated,
+    InsufficientScope,
+    OperatorOnly,
     WalletNotFound,
     TransferNotFound,
     ProjectorNotFound,
@@ -42,10 +45,13 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
+        Self::Unauthenticated,
+        Self::InsufficientScope,
+        Self::OperatorOnly,
         Self::WalletNotFound,
         Self::TransferNotFound,
         Self::ProjectorNotFound,
@@ -86,6 +92,15 @@ impl Code {
             Self::MalformedJson => (S::BAD_REQUEST, "malformed-json", "The body is not JSON"),
             Self::IdempotencyKeyMissing => {
                 (S::BAD_REQUEST, "idempotency-key-missing", "An idempotency key is required")
+            }
+            Self::Unauthenticated => {
+                (S::UNAUTHORIZED, "unauthenticated", "The request has no credential that is good")
+            }
+            Self::InsufficientScope => {
+                (S::FORBIDDEN, "insufficient-scope", "The credential does not allow this")
+            }
+            Self::OperatorOnly => {
+                (S::FORBIDDEN, "operator-only", "Only an operator of the server may do this")
             }
             Self::WalletNotFound => (S::NOT_FOUND, "wallet-not-found", "There is no such wallet"),
             Self::ProjectorNotFound => {

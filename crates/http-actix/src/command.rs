@@ -4,7 +4,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::{Instrument, Span, field, info_span};
 use wallex_application::{Action, Answer, Command, KeyedRequest, Precondition, RequestContext};
-use wallex_domain::{TenantId, WalletId};
+use wallex_domain::WalletId;
 use wallex_ports::Route;
 
 use crate::errors::Errors;
@@ -12,7 +12,7 @@ use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::request_hash::request_hash;
 use crate::state::Api;
-use crate::{answers, body, correlation, headers, query, traceparent, wallet};
+use crate::{access, answers, body, correlation, headers, query, traceparent, wallet};
 
 /// The body of a POST.
 pub(crate) trait RequestBody: Sized {
@@ -111,7 +111,7 @@ async fn execute(
         idempotency.replayed = field::Empty,
     );
     let context = RequestContext {
-        tenant: TenantId::default(),
+        tenant: access::caller(req).tenant.clone(),
         route,
         correlation_id,
         traceparent: traceparent::current(&span, req.headers()),

@@ -14,7 +14,7 @@ use wallex_domain::WalletId;
 /// a cursor.
 const VERSION_MAX: u64 = (1 << 60) - 1;
 
-/// A format of cursors that hold a version: base64url of a format byte and of the version.
+/// A format of cursors that hold a version or a position: base64url of a format byte and of the number.
 pub(crate) struct VersionCursors {
     format: u8,
     /// What a cursor looks like, for the API's description.
@@ -27,6 +27,10 @@ pub(crate) const EVENTS: VersionCursors =
 /// Of a ledger: the version below which the page begins.
 pub(crate) const LEDGER: VersionCursors =
     VersionCursors { format: 3, pattern: "^Aw[A-Za-z0-9_-]{10}$" };
+
+/// Of the audit log: the position below which the page begins.
+pub(crate) const AUDIT: VersionCursors =
+    VersionCursors { format: 4, pattern: "^BA[A-Za-z0-9_-]{10}$" };
 
 impl VersionCursors {
     /// A cursor's length, in characters.
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn cursors_survive_the_round_trip() {
-        for (cursors, prefix) in [(EVENTS, "AQ"), (LEDGER, "Aw")] {
+        for (cursors, prefix) in [(EVENTS, "AQ"), (LEDGER, "Aw"), (AUDIT, "BA")] {
             for version in [0, 1, 50, u64::from(u32::MAX), VERSION_MAX] {
                 let cursor = cursors.encode(version);
                 assert_eq!(cursors.decode(&cursor), Ok(version));
@@ -129,6 +133,7 @@ mod tests {
     fn formats_are_frozen() {
         assert_eq!(EVENTS.encode(50), "AQAAAAAAAAAy");
         assert_eq!(LEDGER.encode(50), "AwAAAAAAAAAy");
+        assert_eq!(AUDIT.encode(50), "BAAAAAAAAAAy");
         let id = WalletId::parse("w-1").expect("valid");
         assert_eq!(WalletCursors::encode(&id), "02772d31");
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use wallex_application::TransferLegs;
-use wallex_domain::{Balance, Currency, TenantId, TransferId};
+use wallex_domain::{Balance, Currency, TransferId};
 
 use crate::errors::{Errors, FieldError};
 use crate::ledger_entry::LedgerEntryJson;
@@ -14,7 +14,7 @@ use crate::openapi::{CorrelationHeader, GetTransferProblems, TransferPath};
 use crate::problem::Problem;
 use crate::state::Api;
 use crate::wallet::rfc3339;
-use crate::{correlation, projected, query, schema};
+use crate::{access, correlation, projected, query, schema};
 
 /// A UUID with its hyphens. The other ways to write one are not the API's.
 const UUID_CHARS: usize = 36;
@@ -75,10 +75,10 @@ pub(crate) async fn get_transfer(
     let id = id_in_path(&req, &mut errors);
     let transfer_id = errors.finish(id)?;
 
+    let tenant = access::caller(&req).tenant.clone();
     let models = api.state.read_models.clone();
     let wait = api.state.settings.projection_wait;
     let reading = async move {
-        let tenant = TenantId::default();
         wallex_application::get_transfer(models.as_ref(), &tenant, transfer_id, wait).await
     };
     let found = projected::within(&api, reading)

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tracing::Span;
-use wallex_domain::{TenantId, WalletId};
+use wallex_domain::WalletId;
 use wallex_ports::{WalletKey, WalletState};
 
 use crate::errors::{Errors, FieldError};
@@ -14,7 +14,7 @@ use crate::projected::{self, parse_min_version};
 use crate::query::Query;
 use crate::state::Api;
 use crate::wallet::{WalletJson, etag, id_in_path};
-use crate::{correlation, read};
+use crate::{access, correlation, read};
 
 /// Whom a wallet is read from.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,8 @@ enum Source {
 pub(crate) async fn get_wallet(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (wallet_id, source) = read_request(&req)?;
     Span::current().record("wallet.id", wallet_id.as_str());
-    let key = WalletKey { tenant: TenantId::default(), wallet_id: wallet_id.clone() };
+    let tenant = access::caller(&req).tenant.clone();
+    let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     match source {
         Source::WriteSide => current(&api, key).await?,
         Source::ReadModel { min_version } => eventual(&api, key, min_version).await?,

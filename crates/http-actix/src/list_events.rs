@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use tracing::Span;
 use utoipa::ToSchema;
 use wallex_application::EventPage;
-use wallex_domain::TenantId;
 use wallex_ports::{RecordedEvent, WalletKey};
 
 use crate::errors::Errors;
@@ -18,7 +17,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::Api;
 use crate::wallet::{id_in_path, rfc3339};
-use crate::{correlation, cursor, read, schema};
+use crate::{access, correlation, cursor, read, schema};
 
 /// One page of a wallet's history.
 #[derive(Serialize, ToSchema)]
@@ -125,7 +124,8 @@ pub(crate) async fn list_events(req: HttpRequest, api: Data<Api>) -> Result<Http
     let wallet_id = errors.finish(id)?;
     Span::current().record("wallet.id", wallet_id.as_str());
 
-    let key = WalletKey { tenant: TenantId::default(), wallet_id: wallet_id.clone() };
+    let tenant = access::caller(&req).tenant.clone();
+    let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     let (events, wallets) = (api.state.events.clone(), api.state.wallets.clone());
     let reading = async move {
         let (events, wallets) = (events.as_ref(), wallets.as_ref());

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use tracing::Span;
 use utoipa::ToSchema;
 use wallex_application::LedgerPage;
-use wallex_domain::{TenantId, WalletId};
+use wallex_domain::WalletId;
 use wallex_ports::{EntryType, LedgerFilter, Timestamp, WalletKey};
 
 use crate::cursor::LEDGER;
@@ -21,7 +21,7 @@ use crate::projected::{self, parse_min_version};
 use crate::query::Query;
 use crate::state::Api;
 use crate::wallet::id_in_path;
-use crate::{correlation, schema};
+use crate::{access, correlation, schema};
 
 const NANOSECONDS_PER_MS: i128 = 1_000_000;
 
@@ -72,7 +72,8 @@ pub(crate) async fn list_ledger(req: HttpRequest, api: Data<Api>) -> Result<Http
     let (wallet_id, query) = read_request(&req)?;
     Span::current().record("wallet.id", wallet_id.as_str());
 
-    let key = WalletKey { tenant: TenantId::default(), wallet_id: wallet_id.clone() };
+    let tenant = access::caller(&req).tenant.clone();
+    let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     let (models, wallets) = (api.state.read_models.clone(), api.state.wallets.clone());
     let wait = api.state.settings.projection_wait;
     let reading = async move {

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wallex_application::WalletPage;
-use wallex_domain::{OwnerId, TenantId};
+use wallex_domain::OwnerId;
 
 use crate::cursor::WalletCursors;
 use crate::errors::Errors;
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::Api;
 use crate::wallet::WalletJson;
-use crate::{correlation, projected, read, schema};
+use crate::{access, correlation, projected, read, schema};
 
 /// One page of an owner's wallets.
 #[derive(Serialize, ToSchema)]
@@ -72,9 +72,9 @@ pub(crate) async fn list_wallets(
     query.finish(&mut errors);
     let owner_id = errors.finish(owner_id)?;
 
+    let tenant = access::caller(&req).tenant.clone();
     let models = api.state.read_models.clone();
     let reading = async move {
-        let tenant = TenantId::default();
         let (models, after) = (models.as_ref(), after.as_ref());
         wallex_application::list_wallets(models, &tenant, &owner_id, after, limit).await
     };

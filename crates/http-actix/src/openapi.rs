@@ -7,18 +7,23 @@ use utoipa::openapi::link::LinkBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::Object;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Required};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
+use wallex_ports::AccessScope;
+
+use crate::access::Needs;
 use crate::admin::openapi::AdminDescription;
 use crate::answers::IDEMPOTENCY_REPLAYED;
 use crate::code::Code;
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH, X_CORRELATION_ID};
 use crate::problem::{PROBLEM_JSON, ProblemJson};
 use crate::projected::PROJECTION_POSITION;
+use crate::routes::Verb;
 use crate::{
     admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
-    list_events, list_ledger, list_wallets, metrics, schema, transfer,
+    list_events, list_ledger, list_wallets, metrics, routes, schema, transfer,
 };
 
 #[derive(OpenApi)]
@@ -54,7 +59,7 @@ use crate::{
         docs::openapi_description,
     ),
     components(schemas(ProblemJson<'static>)),
-    modifiers(&AdminRoutes, &AnswerHeaders, &Links),
+    modifiers(&AdminRoutes, &Secured, &AnswerHeaders, &Links),
 )]
 struct Description;
 
@@ -321,6 +326,50 @@ impl Modify for AdminRoutes {
     }
 }
 
+/// The name of the one way to say who calls.
+const BEARER: &str = "bearer";
+
+/// Says what each operation needs from its caller, as the route table has it, and how it is refused.
+struct Secured;
+
+impl Modify for Secured {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An API key, `wlx_…`. What it allows is its scopes; each operation names the one that \
+                 it needs. A server on a loopback address that has no keys needs none.",
+            ))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+        for entry in routes::table() {
+            let item = openapi.paths.paths.get_mut(entry.path);
+            let operation = item.and_then(|item| match entry.verb {
+                Verb::Read => item.get.as_mut(),
+                Verb::Write => item.post.as_mut(),
+            });
+            if let (Some(operation), Some(scope)) = (operation, entry.needs.scope()) {
+                let scopes = [scope.as_str()];
+                operation.security = Some(vec![SecurityRequirement::new(BEARER, scopes)]);
+                for (status, response) in problem_responses(refusals(entry.needs)) {
+                    operation.responses.responses.entry(status).or_insert(response);
+                }
+            }
+        }
+    }
+}
+
+/// How a caller is refused who does not bring what is needed; the last is for when nobody can tell.
+fn refusals(needs: Needs) -> Vec<Code> {
+    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope];
+    if needs == Needs::Operator || needs == Needs::Scope(AccessScope::Admin) {
+        codes.push(Code::OperatorOnly);
+    }
+    codes.extend([Code::Internal, Code::DatabaseUnavailable, Code::DatabaseNotMigrated]);
+    codes
+}
+
 /// What a projection answers, `getWallet` only when it is asked to.
 const READ_FROM_PROJECTIONS: [&str; 4] = ["getWallet", "listWallets", "listLedger", "getTransfer"];
 
@@ -356,6 +405,9 @@ impl Modify for AnswerHeaders {
                 }
                 if is_command && ["200", "201", "409", "422"].contains(&status.as_str()) {
                     add(IDEMPOTENCY_REPLAYED, schema::replayed());
+                }
+                if status == "401" || status == "403" {
+                    add("WWW-Authenticate", schema::challenge());
                 }
                 if status == "503" || status == "504" {
                     add("Retry-After", schema::retry_after());

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use wallex_application::{Awaited, Behind, CommandError, ProjectionError, Refusal};
 use wallex_domain::{MAX_MINOR_UNITS, TransferId};
-use wallex_ports::{NotMigrated, NotReady, Operation, ReadError};
+use wallex_ports::{AccessScope, NotMigrated, NotReady, Operation, ReadError, Refused};
 
 use crate::code::Code;
 use crate::errors::FieldError;
@@ -29,6 +29,13 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// What `Retry-After` says, in seconds: what is in the way of a 503 or a 504 is usually gone by then.
 const RETRY_AFTER_S: &str = "1";
 
+/// How `WWW-Authenticate` begins (RFC 6750, section 3).
+const CHALLENGE: &str = "Bearer realm=\"wallex\"";
+
+fn invalid_token() -> Cow<'static, str> {
+    format!("{CHALLENGE}, error=\"invalid_token\"").into()
+}
+
 /// Why a request is not answered as it hoped.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -37,6 +44,8 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     /// The methods that the route has, for a 405.
     allow: Option<&'static str>,
+    /// What `WWW-Authenticate` says, for a 401 or a 403.
+    challenge: Option<Cow<'static, str>>,
     /// The operation that is in the way.
     operation_id: Option<Uuid>,
     /// How far the projection that is behind had come.
@@ -86,6 +95,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             allow: None,
+            challenge: None,
             position: None,
             operation_id: None,
             cause: None,
@@ -107,6 +117,40 @@ impl Problem {
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("This route has {allow}.");
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+    }
+
+    fn unauthenticated(why: &Refused) -> Self {
+        let (challenge, detail) = match why {
+            Refused::Missing => (
+                CHALLENGE.into(),
+                "Send an API key as Authorization: Bearer <key>. Who operates the server makes one \
+                 with `wallex keys create`.",
+            ),
+            Refused::Expired => (invalid_token(), "The credential has expired. Ask for a new one."),
+            _ => (
+                invalid_token(),
+                "The credential is not one that this server knows: check that it was sent whole, \
+                 as Authorization: Bearer <key>.",
+            ),
+        };
+        Self {
+            challenge: Some(challenge),
+            cause: Some(why.to_string().into()),
+            ..Self::new(Code::Unauthenticated, detail)
+        }
+    }
+
+    pub(crate) fn insufficient_scope(needed: AccessScope) -> Self {
+        let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{needed}\"");
+        let detail = format!("This needs the scope {needed}, which the credential does not have.");
+        Self { challenge: Some(challenge.into()), ..Self::new(Code::InsufficientScope, detail) }
+    }
+
+    pub(crate) fn operator_only() -> Self {
+        let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\"");
+        let detail = "This is about the whole server: it needs the scope admin of the tenant \
+                      default. Name one wallet of your own, where that is possible.";
+        Self { challenge: Some(challenge.into()), ..Self::new(Code::OperatorOnly, detail) }
     }
 
     /// A 500. What is behind it goes to the log, never to the client.
@@ -160,6 +204,12 @@ impl Problem {
         Self { operation_id: Some(*id), ..Self::new(Code::OperationRunning, detail) }
     }
 
+    /// As [`Problem::operation_running`], for those who may not learn which.
+    pub(crate) fn another_running() -> Self {
+        let detail = "An operation of this kind is running already. Try again a little later.";
+        Self::new(Code::OperationRunning, detail)
+    }
+
     pub(crate) fn still_under_way() -> Self {
         Self::new(
             Code::OutcomeUnknown,
@@ -210,6 +260,9 @@ impl Problem {
         }
         if let Some(position) = &self.position {
             response.insert_header((PROJECTION_POSITION, position.as_ref()));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
         }
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
@@ -346,6 +399,15 @@ impl From<ProjectionError> for Problem {
         };
         let position = Some(projected::in_words(&positions).into());
         Self { position, ..Self::new(Code::ProjectionBehind, detail) }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::Unavailable(error) => error.into(),
+            why => Self::unauthenticated(&why),
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
         client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
         error.type = field::Empty,
         correlation.id = %correlation::of(request.request()).id,
+        caller.id = field::Empty,
         wallet.id = field::Empty,
         stream.version = field::Empty,
         idempotency.replayed = field::Empty,

@@ -1,11 +1,13 @@
-//! Which paths there are, and who answers which method on them.
+//! Which paths there are, who answers which method on them, and what that needs.
 
 use actix_web::body::BoxBody;
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
+use wallex_ports::AccessScope::{TransfersWrite, WalletsRead, WalletsWrite};
 
+use crate::access::{Needs, admit};
 use crate::code::Code;
 use crate::observe::{NO_ROUTE, observe};
 use crate::problem::Problem;
@@ -18,52 +20,109 @@ use crate::{
 pub(crate) const VERSION_PREFIX: &str = "/v1";
 pub(crate) const OPENAPI_JSON: &str = "/openapi.json";
 
-pub(crate) const READ: &str = "GET, HEAD";
-pub(crate) const WRITE: &str = "POST";
-const READ_AND_WRITE: &str = "GET, HEAD, POST";
+/// What a route does, and by which methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// GET and HEAD: what has GET has HEAD, RFC 9110 section 9.1.
+    Read,
+    /// POST.
+    Write,
+}
 
-/// The route table: a path, who answers one of its methods, and the methods that it has. The routes
-/// of a path stand together, and what is asked most comes first: actix tries one path after the other.
-fn table() -> [(&'static str, Route, &'static str); 15] {
-    [
-        ("/wallets", web::post().to(create_wallet::create_wallet), READ_AND_WRITE),
-        ("/wallets", get().to(list_wallets::list_wallets), READ_AND_WRITE),
-        ("/wallets/{id}", get().to(get_wallet::get_wallet), READ),
-        ("/wallets/{id}/credit", web::post().to(credit_wallet::credit_wallet), WRITE),
-        ("/wallets/{id}/debit", web::post().to(debit_wallet::debit_wallet), WRITE),
-        ("/wallets/{id}/transfer", web::post().to(transfer::transfer), WRITE),
-        ("/wallets/{id}/events", get().to(list_events::list_events), READ),
-        ("/wallets/{id}/ledger", get().to(list_ledger::list_ledger), READ),
-        ("/transfers/{id}", get().to(get_transfer::get_transfer), READ),
-        ("/livez", get().to(health::livez), READ),
-        ("/readyz", get().to(health::readyz), READ),
-        ("/metrics", get().to(metrics::metrics), READ),
-        (OPENAPI_JSON, get().to(docs::openapi_description), READ),
-        ("/docs", get().to(docs::to_docs), READ),
-        ("/docs/{part:.*}", get().to(docs::docs), READ),
-    ]
+/// One row of the route table.
+pub(crate) struct Entry {
+    /// The path, as a template without `/v1`.
+    pub(crate) path: &'static str,
+    pub(crate) verb: Verb,
+    /// What its caller needs.
+    pub(crate) needs: Needs,
+    route: Route,
+}
+
+/// A route that is read.
+pub(crate) fn read<F, A>(path: &'static str, handler: F, needs: Needs) -> Entry
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let route = web::route().guard(Any(Get()).or(Head())).to(handler);
+    Entry { path, verb: Verb::Read, needs, route }
+}
+
+/// A route that something is sent to.
+pub(crate) fn write<F, A>(path: &'static str, handler: F, needs: Needs) -> Entry
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Entry { path, verb: Verb::Write, needs, route: web::post().to(handler) }
+}
+
+/// The route table. The routes of a path stand together, and what is asked most comes first: actix
+/// tries one path after the other.
+pub(crate) fn table() -> impl Iterator<Item = Entry> {
+    let (reads, writes) = (Needs::Scope(WalletsRead), Needs::Scope(WalletsWrite));
+    let all = [
+        write("/wallets", create_wallet::create_wallet, writes),
+        read("/wallets", list_wallets::list_wallets, reads),
+        read("/wallets/{id}", get_wallet::get_wallet, reads),
+        write("/wallets/{id}/credit", credit_wallet::credit_wallet, writes),
+        write("/wallets/{id}/debit", debit_wallet::debit_wallet, writes),
+        write("/wallets/{id}/transfer", transfer::transfer, Needs::Scope(TransfersWrite)),
+        read("/wallets/{id}/events", list_events::list_events, reads),
+        read("/wallets/{id}/ledger", list_ledger::list_ledger, reads),
+        read("/transfers/{id}", get_transfer::get_transfer, reads),
+        read("/livez", health::livez, Needs::Nothing),
+        read("/readyz", health::readyz, Needs::Nothing),
+        read("/metrics", metrics::metrics, Needs::Metrics),
+        read(OPENAPI_JSON, docs::openapi_description, Needs::Nothing),
+        read("/docs", docs::to_docs, Needs::Nothing),
+        read("/docs/{part:.*}", docs::docs, Needs::Nothing),
+    ];
+    all.into_iter().chain(admin::table())
 }
 
 /// Adds every route to `config`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let mut paths: Vec<(&'static str, Resource, &'static str)> = Vec::new();
-    for (path, route, allow) in table().into_iter().chain(admin::table()) {
-        let begun = paths.pop_if(|(last, ..)| *last == path);
-        let resource = begun.map_or_else(|| web::resource(path), |(_, resource, _)| resource);
-        paths.push((path, resource.route(route), allow));
+    let mut paths: Vec<(&'static str, Vec<Entry>)> = Vec::new();
+    for entry in table() {
+        match paths.last_mut() {
+            Some((path, entries)) if *path == entry.path => entries.push(entry),
+            _ => paths.push((entry.path, vec![entry])),
+        }
     }
-    for (path, resource, allow) in paths {
+    for (path, entries) in paths {
+        let allow = allow(&entries);
         // actix would answer the other methods of a path with an empty 405.
         let other =
             move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
         let observed = from_fn(move |req, next: Next<BoxBody>| observe(path, req, next));
+        let mut resource = web::resource(path);
+        for entry in entries {
+            resource = resource.route(guarded(entry));
+        }
         config.service(resource.default_service(web::to(other)).wrap(observed));
     }
 }
 
-/// What has GET has HEAD, RFC 9110 section 9.1.
-pub(crate) fn get() -> Route {
-    web::route().guard(Any(Get()).or(Head()))
+/// The route of `entry`, for whom it is there.
+fn guarded(Entry { route, needs, .. }: Entry) -> Route {
+    if needs == Needs::Nothing {
+        return route;
+    }
+    route.wrap(from_fn(move |req, next: Next<BoxBody>| admit(needs, req, next)))
+}
+
+/// The methods of a path.
+fn allow(entries: &[Entry]) -> &'static str {
+    let has = |verb| entries.iter().any(|entry| entry.verb == verb);
+    match (has(Verb::Read), has(Verb::Write)) {
+        (true, true) => "GET, HEAD, POST",
+        (true, false) => "GET, HEAD",
+        (false, _) => "POST",
+    }
 }
 
 /// Who answers where there is no route.
@@ -80,5 +139,5 @@ pub(crate) fn not_found(req: &HttpRequest) -> Problem {
 /// Every path, as a template.
 #[cfg(test)]
 pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
-    table().into_iter().chain(admin::table()).map(|(path, _, _)| path)
+    table().map(|entry| entry.path)
 }

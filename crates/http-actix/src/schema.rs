@@ -54,6 +54,10 @@ pub(crate) fn wallet_id() -> Object {
     text_of("The wallet's id.", WALLET_ID, 1..=128, "wallet-001")
 }
 
+pub(crate) fn tenant() -> Object {
+    text_of("Whose wallet it is.", "^[A-Za-z0-9._-]{1,64}$", 1..=64, "default")
+}
+
 pub(crate) fn owner_id() -> Object {
     let description = "Whose wallet it is, without control characters.";
     text_of(description, r"^[^\x00-\x1F\x7F-\x9F]{1,128}$", 1..=128, "user-001")
@@ -196,6 +200,14 @@ pub(crate) fn ledger_cursor() -> Object {
     cursor_of(cursor::LEDGER.pattern, VERSION_CURSOR, cursor::LEDGER.encode(50))
 }
 
+pub(crate) fn audit_cursor() -> Object {
+    cursor_of(cursor::AUDIT.pattern, VERSION_CURSOR, cursor::AUDIT.encode(50))
+}
+
+pub(crate) fn next_audit_cursor() -> Object {
+    next_cursor_of(cursor::AUDIT.pattern, cursor::AUDIT.encode(50))
+}
+
 pub(crate) fn next_ledger_cursor() -> Object {
     next_cursor_of(cursor::LEDGER.pattern, cursor::LEDGER.encode(50))
 }
@@ -265,6 +277,12 @@ pub(crate) fn problem_code() -> Object {
 
 pub(crate) fn etag() -> Object {
     text("A wallet's version, for `If-Match`.", "^\"[1-9][0-9]*\"$", "\"1\"").build()
+}
+
+pub(crate) fn challenge() -> Object {
+    let description = "How to come in, and why not with what was sent (RFC 6750).";
+    let example = "Bearer realm=\"wallex\", error=\"invalid_token\"";
+    text(description, "^Bearer realm=\"wallex\"", example).build()
 }
 
 pub(crate) fn location() -> Object {

@@ -8,12 +8,17 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use wallex_application::CommandLane;
 use wallex_ports::{
-    DeadLetters, Events, IdGenerator, Projectors, ReadModels, Readiness, Recovery, Wallets,
+    Admission, AuditLog, DeadLetters, Events, IdGenerator, Projectors, ReadModels, Readiness,
+    Recovery, Wallets,
 };
 
 /// Everything that the handlers need from the outside.
 #[derive(Clone)]
 pub struct ApiState {
+    /// Decides who comes in.
+    pub admission: Arc<dyn Admission>,
+    /// Where it is recorded what operators do.
+    pub audit: Arc<dyn AuditLog>,
     /// Where commands go.
     pub lane: CommandLane,
     /// Reads wallets.

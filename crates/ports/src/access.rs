@@ -144,6 +144,19 @@ impl Caller {
     pub fn is_operator(&self) -> bool {
         self.scopes.has(AccessScope::Admin) && self.tenant == TenantId::default()
     }
+
+    /// Whether what belongs to `tenant` is there for it.
+    #[must_use]
+    pub fn sees(&self, tenant: &TenantId) -> bool {
+        self.tenant == *tenant || self.is_operator()
+    }
+
+    /// The tenant that a list is to be about, where `asked` was asked for; `None` for all of them, which
+    /// only an operator sees.
+    #[must_use]
+    pub fn listed_tenant(&self, asked: Option<TenantId>) -> Option<TenantId> {
+        asked.or_else(|| (!self.is_operator()).then(|| self.tenant.clone()))
+    }
 }
 
 /// Why nobody is let in. What is said to the sender of a credential is the same for all of them but

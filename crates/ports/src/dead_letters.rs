@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use thiserror::Error;
-use wallex_domain::EventId;
+use wallex_domain::{EventId, TenantId};
 
 use crate::{ReadError, Timestamp, WalletKey};
 
@@ -81,12 +81,13 @@ pub enum DeadLetterError {
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
     /// At most `limit` dead letters in the order of (projector, wallet), beginning behind `after`;
-    /// of one projector where one is named.
+    /// of one tenant and of one projector where one is named.
     ///
     /// # Errors
     /// The database's.
     async fn list(
         &self,
+        tenant: Option<&TenantId>,
         projector: Option<&str>,
         after: Option<(&str, &WalletKey)>,
         limit: u32,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
+use wallex_domain::TenantId;
 use wallex_ports::{
     DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, Timestamp, WalletKey,
 };
@@ -146,6 +147,7 @@ impl SqlDeadLetters {
 impl DeadLetters for SqlDeadLetters {
     async fn list(
         &self,
+        tenant: Option<&TenantId>,
         projector: Option<&str>,
         after: Option<(&str, &WalletKey)>,
         limit: u32,
@@ -153,6 +155,10 @@ impl DeadLetters for SqlDeadLetters {
         self.db.shards()?;
         let mut values: Vec<Value> = vec![i64::from(limit).into()];
         let mut conditions = Vec::new();
+        if let Some(tenant) = tenant {
+            values.push(tenant.as_str().into());
+            conditions.push(format!("d.tenant = ${}", values.len()));
+        }
         if let Some(projector) = projector {
             values.push(projector.into());
             conditions.push(format!("d.projector = ${}", values.len()));

@@ -1,11 +1,11 @@
 //! `POST /admin/outbox/cleanup`: deletes what every projector has passed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::ToSchema;
+use wallex_ports::Recovery as _;
 
 use super::json::CleanupJson;
 use super::openapi::WriteProblems;
@@ -52,7 +52,7 @@ pub(crate) async fn clean_outbox(
         receive::write(&req, payload, &api, receive::nothing_named, read).await?;
     let retention = api.state.settings.outbox_retention;
     let older_than_ms = older_than_ms.unwrap_or_else(|| whole_ms(retention));
-    let recovery = Arc::clone(&api.state.recovery);
+    let recovery = receive::audited(&req, &api, &api.state.recovery);
     let working = async move { recovery.clean_outbox(older_than_ms).await };
     let deleted = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(CleanupJson { deleted }))

@@ -1,16 +1,16 @@
 //! `POST /admin/dead-letters/{projector}/{walletId}/discard`: leaves an event out for ever.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::ToSchema;
 use wallex_domain::Description;
+use wallex_ports::DeadLetters as _;
 
 use super::json::ReplayJson;
-use super::openapi::{DeadLetterPath, DiscardProblems};
-use super::receive::{self, letter_in_path};
+use super::openapi::{DeadLetterPath, DiscardProblems, TenantQuery};
+use super::receive::{self, check_letter, letter_in_path};
 use super::schemas;
+use crate::access;
 use crate::fields::Fields;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
@@ -37,7 +37,7 @@ struct DiscardBody {
     path = "/admin/dead-letters/{projector}/{walletId}/discard",
     operation_id = "discardDeadLetter",
     tag = "admin",
-    params(DeadLetterPath, CorrelationHeader),
+    params(DeadLetterPath, TenantQuery, CorrelationHeader),
     request_body(content = DiscardBody),
     responses(
         (status = 200, description = "What it came to.", body = ReplayJson),
@@ -49,10 +49,11 @@ pub(crate) async fn discard_dead_letter(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let named = |errors: &mut _| letter_in_path(&req, errors);
+    let named = |query: &mut _, errors: &mut _| letter_in_path(&req, query, errors);
     let ((projector, wallet), DiscardBody { version, reason }) =
         receive::write(&req, payload, &api, named, read_body).await?;
-    let dead_letters = Arc::clone(&api.state.dead_letters);
+    check_letter(&access::caller(&req), &wallet)?;
+    let dead_letters = receive::audited(&req, &api, &api.state.dead_letters);
     let working = async move { dead_letters.discard(&projector, &wallet, version, &reason).await };
     let replay = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))

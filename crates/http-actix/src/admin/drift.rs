@@ -8,6 +8,8 @@ use super::json::OperationJson;
 use super::openapi::BeginProblems;
 use super::receive::{self, nothing_named};
 use super::recovery::{ScopeBody, begin, read_scope};
+use crate::access;
+use crate::fields::Fields;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -15,7 +17,8 @@ use crate::state::Api;
 /// Look for drift
 ///
 /// Compares what stands with the events, the write side's state too, and changes nothing. Without a
-/// body: all wallets, and a trial balance.
+/// body: all wallets, and a trial balance, which is for operators of the server; anyone else names
+/// one wallet of their own.
 #[utoipa::path(
     post,
     path = "/admin/recovery/drift",
@@ -33,6 +36,7 @@ pub(crate) async fn drift(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let ((), scope) = receive::write(&req, payload, &api, nothing_named, read_scope).await?;
-    begin(&api, OperationKind::Drift, scope).await
+    let fields = |fields: &mut Fields<'_>| read_scope(fields, &access::caller(&req).tenant);
+    let ((), scope) = receive::write(&req, payload, &api, nothing_named, fields).await?;
+    begin(&req, &api, OperationKind::Drift, scope).await
 }

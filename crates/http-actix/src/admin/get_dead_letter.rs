@@ -7,8 +7,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::json::DeadLetterDetailJson;
-use super::openapi::{DeadLetterPath, DeadLetterProblems};
-use super::receive::{self, letter_in_path};
+use super::openapi::{DeadLetterPath, DeadLetterProblems, TenantQuery};
+use super::receive::{self, check_letter, letter_in_path};
+use crate::access;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::read;
@@ -22,7 +23,7 @@ use crate::state::Api;
     path = "/admin/dead-letters/{projector}/{walletId}",
     operation_id = "getDeadLetter",
     tag = "admin",
-    params(DeadLetterPath, CorrelationHeader),
+    params(DeadLetterPath, TenantQuery, CorrelationHeader),
     responses(
         (status = 200, description = "The letter and its event.", body = DeadLetterDetailJson),
         DeadLetterProblems,
@@ -32,7 +33,9 @@ pub(crate) async fn get_dead_letter(
     req: HttpRequest,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let (projector, wallet) = receive::read(&req, |_, errors| letter_in_path(&req, errors))?;
+    let named = |query: &mut _, errors: &mut _| letter_in_path(&req, query, errors);
+    let (projector, wallet) = receive::read(&req, named)?;
+    check_letter(&access::caller(&req), &wallet)?;
     let dead_letters = Arc::clone(&api.state.dead_letters);
     let reading = async move { dead_letters.show(&projector, &wallet).await };
     let (letter, event) = read::within(&api, api.state.settings.read_timeout, reading).await?;

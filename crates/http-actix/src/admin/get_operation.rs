@@ -10,6 +10,8 @@ use uuid::Uuid;
 use super::json::OperationJson;
 use super::openapi::{OperationPath, OperationProblems};
 use super::receive::{self, in_path};
+use super::recovery;
+use crate::access;
 use crate::code::Code;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
@@ -18,7 +20,8 @@ use crate::state::Api;
 
 /// Follow an operation
 ///
-/// Of any process of this installation, ended ones included.
+/// Of any process of this installation, ended ones included. One about the whole server, or about a
+/// wallet of another tenant, is there for operators of the server alone.
 #[utoipa::path(
     get,
     path = "/admin/operations/{id}",
@@ -35,10 +38,11 @@ pub(crate) async fn get_operation(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let id = receive::read(&req, |_, errors| in_path(&req, "id", errors, parse_id))?;
-    let recovery = Arc::clone(&api.state.recovery);
-    let reading = async move { recovery.operation(id).await };
+    let operations = Arc::clone(&api.state.recovery);
+    let reading = async move { operations.operation(id).await };
     let operation = read::within(&api, api.state.settings.read_timeout, reading)
         .await?
+        .filter(|operation| recovery::sees(&access::caller(&req), &operation.scope))
         .ok_or_else(|| not_found(id))?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-cache"))

@@ -11,6 +11,7 @@ mod drift;
 mod get_dead_letter;
 mod get_operation;
 pub mod json;
+mod list_audit;
 mod list_dead_letters;
 mod list_projectors;
 pub(crate) mod openapi;
@@ -27,40 +28,44 @@ mod statistics;
 mod stop_projector;
 mod sweep_idempotency;
 
-use actix_web::Route;
-use actix_web::web::post;
+use wallex_ports::AccessScope::Admin;
 
-use crate::routes::{READ, WRITE, get};
+use crate::access::Needs;
+use crate::routes::{Entry, read, write};
 
-/// The admin API's part of the route table.
-pub(crate) fn table() -> [(&'static str, Route, &'static str); 15] {
+/// The admin API's part of the route table. What is not for operators alone is about the wallets of a
+/// tenant: its `admin` sees and repairs those, and no others.
+pub(crate) fn table() -> [Entry; 16] {
+    let tenants = Needs::Scope(Admin);
+    let server = Needs::Operator;
     [
-        ("/admin/outbox", get().to(outbox::outbox), READ),
-        ("/admin/outbox/cleanup", post().to(clean_outbox::clean_outbox), WRITE),
-        ("/admin/idempotency/sweep", post().to(sweep_idempotency::sweep_idempotency), WRITE),
-        ("/admin/statistics", get().to(statistics::statistics), READ),
-        ("/admin/projectors", get().to(list_projectors::list_projectors), READ),
-        ("/admin/projectors/{name}/start", post().to(start_projector::start_projector), WRITE),
-        ("/admin/projectors/{name}/stop", post().to(stop_projector::stop_projector), WRITE),
-        ("/admin/recovery/rebuild", post().to(rebuild::rebuild), WRITE),
-        ("/admin/recovery/drift", post().to(drift::drift), WRITE),
-        ("/admin/recovery/retry", post().to(retry::retry), WRITE),
-        ("/admin/operations/{id}", get().to(get_operation::get_operation), READ),
-        ("/admin/dead-letters", get().to(list_dead_letters::list_dead_letters), READ),
-        (
+        read("/admin/outbox", outbox::outbox, server),
+        write("/admin/outbox/cleanup", clean_outbox::clean_outbox, server),
+        write("/admin/idempotency/sweep", sweep_idempotency::sweep_idempotency, server),
+        read("/admin/statistics", statistics::statistics, server),
+        read("/admin/projectors", list_projectors::list_projectors, server),
+        write("/admin/projectors/{name}/start", start_projector::start_projector, server),
+        write("/admin/projectors/{name}/stop", stop_projector::stop_projector, server),
+        write("/admin/recovery/rebuild", rebuild::rebuild, tenants),
+        write("/admin/recovery/drift", drift::drift, tenants),
+        write("/admin/recovery/retry", retry::retry, server),
+        read("/admin/operations/{id}", get_operation::get_operation, tenants),
+        read("/admin/audit", list_audit::list_audit, tenants),
+        read("/admin/dead-letters", list_dead_letters::list_dead_letters, tenants),
+        read(
             "/admin/dead-letters/{projector}/{walletId}",
-            get().to(get_dead_letter::get_dead_letter),
-            READ,
+            get_dead_letter::get_dead_letter,
+            tenants,
         ),
-        (
+        write(
             "/admin/dead-letters/{projector}/{walletId}/replay",
-            post().to(replay_dead_letter::replay_dead_letter),
-            WRITE,
+            replay_dead_letter::replay_dead_letter,
+            tenants,
         ),
-        (
+        write(
             "/admin/dead-letters/{projector}/{walletId}/discard",
-            post().to(discard_dead_letter::discard_dead_letter),
-            WRITE,
+            discard_dead_letter::discard_dead_letter,
+            tenants,
         ),
     ]
 }

@@ -8,9 +8,9 @@ use utoipa::openapi::response::Response;
 use utoipa::{IntoParams, IntoResponses, OpenApi};
 
 use super::{
-    clean_outbox, discard_dead_letter, drift, get_dead_letter, get_operation, list_dead_letters,
-    list_projectors, outbox, rebuild, replay_dead_letter, retry, schemas, start_projector,
-    statistics, stop_projector, sweep_idempotency,
+    clean_outbox, discard_dead_letter, drift, get_dead_letter, get_operation, list_audit,
+    list_dead_letters, list_projectors, outbox, rebuild, replay_dead_letter, retry, schemas,
+    start_projector, statistics, stop_projector, sweep_idempotency,
 };
 use crate::code::Code;
 use crate::openapi::{parameter, parameters, problem_responses, problems};
@@ -35,6 +35,7 @@ pub(crate) const BODY_MAY_BE_MISSING: [&str; 3] = ["cleanOutbox", "rebuild", "ch
     drift::drift,
     retry::retry,
     get_operation::get_operation,
+    list_audit::list_audit,
     list_dead_letters::list_dead_letters,
     get_dead_letter::get_dead_letter,
     replay_dead_letter::replay_dead_letter,
@@ -59,8 +60,23 @@ parameters!(
     parameter("walletId", ParameterIn::Path, schema::wallet_id()),
 );
 parameters!(
+    /// Whose wallet is meant.
+    TenantQuery,
+    parameter("tenant", ParameterIn::Query, schemas::asked_tenant()),
+);
+parameters!(
+    /// Which lines of the audit log, and which page of them.
+    AuditQuery,
+    parameter("actor", ParameterIn::Query, schemas::actor()),
+    parameter("action", ParameterIn::Query, schemas::audit_action()),
+    parameter("tenant", ParameterIn::Query, schemas::asked_tenant()),
+    parameter("limit", ParameterIn::Query, schema::limit()),
+    parameter("cursor", ParameterIn::Query, schema::audit_cursor()),
+);
+parameters!(
     /// Which page of the dead letters.
     DeadLettersQuery,
+    parameter("tenant", ParameterIn::Query, schemas::asked_tenant()),
     parameter("projector", ParameterIn::Query, schemas::projector()),
     parameter("limit", ParameterIn::Query, schema::limit()),
     parameter("cursor", ParameterIn::Query, schemas::cursor()),

@@ -8,6 +8,8 @@ use super::json::OperationJson;
 use super::openapi::BeginProblems;
 use super::receive::{self, nothing_named};
 use super::recovery::{ScopeBody, begin, read_scope};
+use crate::access;
+use crate::fields::Fields;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -16,7 +18,7 @@ use crate::state::Api;
 ///
 /// Compares what stands with the events, and puts right what differs, while everything goes on. One
 /// that was interrupted goes on where it stood when it is asked for again. Without a body: all
-/// wallets.
+/// wallets, which is for operators of the server; anyone else names one wallet of their own.
 #[utoipa::path(
     post,
     path = "/admin/recovery/rebuild",
@@ -34,6 +36,7 @@ pub(crate) async fn rebuild(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let ((), scope) = receive::write(&req, payload, &api, nothing_named, read_scope).await?;
-    begin(&api, OperationKind::Rebuild, scope).await
+    let fields = |fields: &mut Fields<'_>| read_scope(fields, &access::caller(&req).tenant);
+    let ((), scope) = receive::write(&req, payload, &api, nothing_named, fields).await?;
+    begin(&req, &api, OperationKind::Rebuild, scope).await
 }

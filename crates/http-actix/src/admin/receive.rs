@@ -1,21 +1,23 @@
-//! What every admin request goes through: all of it is read before it is judged, and the database
-//! is worked with on the runtime that owns its connections.
+//! What every admin request goes through: all of it is read before it is judged, the database is
+//! worked with on the runtime that owns its connections, and what is done stands in the audit log.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use tracing::{Instrument, Span};
+use wallex_application::Audited;
 use wallex_domain::{TenantId, WalletId};
-use wallex_ports::WalletKey;
+use wallex_ports::{Actor, Caller, DeadLetterError, WalletKey};
 
 use crate::errors::{Errors, FieldError};
 use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::Api;
-use crate::{body, correlation, query};
+use crate::{access, body, correlation};
 
 /// What stands for a body that was not sent.
 const NOTHING: &[u8] = b"{}";
@@ -35,20 +37,21 @@ pub(super) fn read<T>(
     errors.finish(subject)
 }
 
-/// Reads a POST: `subject` takes what the path names, `fields` what the body holds. A body that is
-/// not sent is one without fields.
+/// Reads a POST: `subject` takes what the path names, and from the query what the route has, `fields`
+/// what the body holds. A body that is not sent is one without fields.
 pub(super) async fn write<S, B>(
     req: &HttpRequest,
     payload: Payload,
     api: &Api,
-    subject: impl FnOnce(&mut Errors) -> Option<S>,
+    subject: impl FnOnce(&mut Query, &mut Errors) -> Option<S>,
     fields: impl FnOnce(&mut Fields<'_>) -> Option<B>,
 ) -> Result<(S, B), Problem> {
     let bytes = body::read_optional(req, payload, api.state.settings.body_timeout).await?;
     let mut errors = Errors::default();
     correlation::of(req).check(&mut errors);
-    query::refuse_all(req, &mut errors);
-    let subject = subject(&mut errors);
+    let mut query = Query::of(req, &mut errors);
+    let subject = subject(&mut query, &mut errors);
+    query.finish(&mut errors);
     let mut members = Fields::parse(if bytes.is_empty() { NOTHING } else { &bytes }, errors)?;
     let body = fields(&mut members);
     let (_, errors) = members.finish();
@@ -56,7 +59,7 @@ pub(super) async fn write<S, B>(
 }
 
 /// A route whose path names nothing.
-pub(super) fn nothing_named(_: &mut Errors) -> Option<()> {
+pub(super) fn nothing_named(_: &mut Query, _: &mut Errors) -> Option<()> {
     Some(())
 }
 
@@ -81,16 +84,33 @@ pub(super) fn projector_in_path(req: &HttpRequest, errors: &mut Errors) -> Optio
     in_path(req, "name", errors, parse_projector)
 }
 
-/// The dead letter in the path.
+/// The tenant in the query.
+pub(super) fn tenant_in_query(query: &mut Query, errors: &mut Errors) -> Option<TenantId> {
+    query.take("tenant", parse_tenant, errors)
+}
+
+pub(super) fn parse_tenant(text: &str) -> Result<TenantId, String> {
+    TenantId::parse(text).map_err(|error| error.to_string())
+}
+
+/// The dead letter in the path, of the tenant in the query or the caller's.
 pub(super) fn letter_in_path(
     req: &HttpRequest,
+    query: &mut Query,
     errors: &mut Errors,
 ) -> Option<(String, WalletKey)> {
+    let tenant = tenant_in_query(query, errors);
+    let tenant = tenant.unwrap_or_else(|| access::caller(req).tenant.clone());
     let projector = in_path(req, "projector", errors, parse_projector);
     let wallet_id = in_path(req, "walletId", errors, |id| WalletId::parse(id));
     let (projector, wallet_id) = projector.zip(wallet_id)?;
     Span::current().record("wallet.id", wallet_id.as_str());
-    Some((projector, WalletKey { tenant: TenantId::default(), wallet_id }))
+    Some((projector, WalletKey { tenant, wallet_id }))
+}
+
+/// Refuses a wallet of another tenant, in the words for one that is not parked.
+pub(super) fn check_letter(caller: &Caller, wallet: &WalletKey) -> Result<(), Problem> {
+    if caller.sees(&wallet.tenant) { Ok(()) } else { Err(DeadLetterError::NotParked.into()) }
 }
 
 /// A text that may be a projector's name.
@@ -101,6 +121,13 @@ pub(super) fn parse_projector(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err(format!("must be 1 to {PROJECTOR_CHARS_MAX} of a-z 0-9 _, beginning with a letter"))
+}
+
+/// A port as the caller of a request uses it: what it does stands in the audit log.
+pub(super) fn audited<P: ?Sized>(req: &HttpRequest, api: &Api, port: &Arc<P>) -> Audited<P> {
+    let id = access::caller(req).id.clone();
+    let actor = Actor { id, correlation_id: Some(correlation::of(req).id) };
+    Audited::new(Arc::clone(port), Arc::clone(&api.state.audit), actor)
 }
 
 /// The outcome of `working`, which goes on when the client goes away, or when it takes longer than

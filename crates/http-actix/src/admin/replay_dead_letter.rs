@@ -1,13 +1,13 @@
 //! `POST /admin/dead-letters/{projector}/{walletId}/replay`: tries a parked wallet again.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use wallex_ports::DeadLetters as _;
 
 use super::json::ReplayJson;
-use super::openapi::{DeadLetterPath, ReplayProblems};
-use super::receive::{self, letter_in_path, no_fields};
+use super::openapi::{DeadLetterPath, ReplayProblems, TenantQuery};
+use super::receive::{self, check_letter, letter_in_path, no_fields};
+use crate::access;
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -21,7 +21,7 @@ use crate::state::Api;
     path = "/admin/dead-letters/{projector}/{walletId}/replay",
     operation_id = "replayDeadLetter",
     tag = "admin",
-    params(DeadLetterPath, CorrelationHeader),
+    params(DeadLetterPath, TenantQuery, CorrelationHeader),
     responses(
         (status = 200, description = "What it came to.", body = ReplayJson),
         ReplayProblems,
@@ -32,9 +32,10 @@ pub(crate) async fn replay_dead_letter(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let named = |errors: &mut _| letter_in_path(&req, errors);
+    let named = |query: &mut _, errors: &mut _| letter_in_path(&req, query, errors);
     let ((projector, wallet), ()) = receive::write(&req, payload, &api, named, no_fields).await?;
-    let dead_letters = Arc::clone(&api.state.dead_letters);
+    check_letter(&access::caller(&req), &wallet)?;
+    let dead_letters = receive::audited(&req, &api, &api.state.dead_letters);
     let working = async move { dead_letters.replay(&projector, &wallet).await };
     let replay = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))

@@ -33,5 +33,5 @@ pub(crate) async fn retry(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let ((), ()) = receive::write(&req, payload, &api, nothing_named, no_fields).await?;
-    begin(&api, OperationKind::Retry, Scope::All).await
+    begin(&req, &api, OperationKind::Retry, Scope::All).await
 }

@@ -5,7 +5,9 @@ use utoipa::openapi::schema::{
     AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
     Type,
 };
-use wallex_ports::{MAX_SHARDS, OperationKind, OperationState, Place, ProjectorState};
+use wallex_ports::{
+    AuditAction, AuditOutcome, MAX_SHARDS, OperationKind, OperationState, Place, ProjectorState,
+};
 
 use super::cursor;
 use crate::schema;
@@ -15,6 +17,8 @@ const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 pub(super) const POSITION_MAX: i64 = (1 << 53) - 1;
 /// Ten years: what is older than that is no outbox row's age.
 pub(super) const OLDER_THAN_HOURS_MAX: i64 = 87_600;
+/// The longest actor that can be asked for.
+pub(super) const ACTOR_CHARS_MAX: usize = 300;
 /// What a projector's name looks like, see [`parse_projector`](super::receive::parse_projector).
 const PROJECTOR_PATTERN: &str = "^[a-z][a-z0-9_]{0,63}$";
 
@@ -74,6 +78,41 @@ pub(crate) fn operation_id() -> Object {
 pub(crate) fn operation_kind() -> Object {
     use OperationKind::{Drift, Rebuild, Retry};
     one_of("What it does.", [Rebuild, Drift, Retry].map(OperationKind::as_str))
+}
+
+pub(crate) fn audit_action() -> Object {
+    one_of("What was done.", AuditAction::ALL.map(AuditAction::as_str))
+}
+
+pub(crate) fn audit_outcome() -> Object {
+    let description = "`requested`: about to be done. Where nothing more stands, its process ended in \
+                       the middle.";
+    one_of(description, AuditOutcome::ALL.map(AuditOutcome::as_str))
+}
+
+pub(crate) fn act_id() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uuid".into())))
+        .description(Some("What the lines of one act share."))
+        .examples([ID_EXAMPLE])
+        .build()
+}
+
+pub(crate) fn actor() -> Object {
+    text("Who did it.", r"^[^\x00-\x1F\x7F-\x9F]{1,300}$", "cli:root")
+        .min_length(Some(1))
+        .max_length(Some(ACTOR_CHARS_MAX))
+        .build()
+}
+
+pub(crate) fn asked_tenant() -> Object {
+    let mut tenant = schema::tenant();
+    tenant.description = Some(
+        "Whose it is; the caller's own when missing. Only operators of the server see another's."
+            .to_owned(),
+    );
+    tenant
 }
 
 pub(crate) fn operation_state() -> Object {
@@ -145,6 +184,7 @@ pub(crate) fn scope() -> Schema {
     let all = closed("All wallets.").max_properties(Some(0));
     let wallet =
         closed("One wallet.").property("walletId", schema::wallet_id()).required("walletId");
+    let wallet = wallet.property("tenant", asked_tenant());
     let shard = integer("The shard of `fromPosition`.", 0, i64::from(MAX_SHARDS) - 1)
         .default(Some(json!(0)));
     let from = integer("The position to begin at.", 1, POSITION_MAX).examples([json!(1)]);

@@ -1,10 +1,8 @@
 //! `POST /admin/projectors/{name}/stop`: asks for a projector to stop.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use wallex_ports::SteerError;
+use wallex_ports::{Projectors as _, SteerError};
 
 use super::json::ProjectorListJson;
 use super::openapi::{ProjectorPath, SteerProblems};
@@ -33,9 +31,9 @@ pub(crate) async fn stop_projector(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let named = |errors: &mut _| projector_in_path(&req, errors);
+    let named = |_: &mut _, errors: &mut _| projector_in_path(&req, errors);
     let (name, ()) = receive::write(&req, payload, &api, named, no_fields).await?;
-    let projectors = Arc::clone(&api.state.projectors);
+    let projectors = receive::audited(&req, &api, &api.state.projectors);
     let working = async move {
         projectors.stop(&name).await?;
         let mut statuses = projectors.status().await?;

@@ -1,9 +1,8 @@
 //! `POST /admin/idempotency/sweep`: deletes idempotency records that have expired.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use wallex_ports::Recovery as _;
 
 use super::json::CleanupJson;
 use super::openapi::WriteProblems;
@@ -30,7 +29,7 @@ pub(crate) async fn sweep_idempotency(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let ((), ()) = receive::write(&req, payload, &api, nothing_named, no_fields).await?;
-    let recovery = Arc::clone(&api.state.recovery);
+    let recovery = receive::audited(&req, &api, &api.state.recovery);
     let working = async move { recovery.sweep_idempotency().await };
     let deleted = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(CleanupJson { deleted }))

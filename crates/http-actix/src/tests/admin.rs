@@ -149,7 +149,7 @@ async fn second_operation_of_a_kind_is_told_the_first() {
 async fn operation_is_about_the_wallets_that_are_asked_for() {
     for (body, scope) in [
         (json!({}), json!({})),
-        (json!({"walletId": "w-1"}), json!({"walletId": "w-1"})),
+        (json!({"walletId": "w-1"}), json!({"tenant": "default", "walletId": "w-1"})),
         (json!({"fromPosition": 7}), json!({"shard": 0, "fromPosition": 7})),
         (json!({"shard": 0, "fromPosition": 1}), json!({"shard": 0, "fromPosition": 1})),
     ] {

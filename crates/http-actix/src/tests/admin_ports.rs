@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
-use wallex_domain::WalletId;
+use wallex_domain::{TenantId, WalletId};
 use wallex_ports::{
     DeadLetter, DeadLetterError, DeadLetters, Missing, Operation, OperationKind, OperationState,
     OutboxShard, Progress, ProjectorState, ProjectorStatus, Projectors, ReadError, Recovery,
@@ -54,8 +54,13 @@ impl Default for Steered {
 impl Steered {
     /// Parks a wallet at its event of `version`.
     pub(super) fn park(&self, projector: &str, wallet_id: &str, version: u64) {
+        self.park_of("default", projector, wallet_id, version);
+    }
+
+    /// Parks a wallet of `tenant`.
+    pub(super) fn park_of(&self, tenant: &str, projector: &str, wallet_id: &str, version: u64) {
         let wallet = WalletKey {
-            tenant: Default::default(),
+            tenant: tenant.parse().expect("valid"),
             wallet_id: WalletId::parse(wallet_id).expect("valid"),
         };
         let letter = DeadLetter {
@@ -144,6 +149,7 @@ impl Projectors for Steered {
 impl DeadLetters for Steered {
     async fn list(
         &self,
+        tenant: Option<&TenantId>,
         projector: Option<&str>,
         after: Option<(&str, &WalletKey)>,
         limit: u32,
@@ -152,6 +158,7 @@ impl DeadLetters for Steered {
         let letters = self.letters.lock().expect("sound");
         let behind = letters.iter().filter(|((name, wallet), _)| {
             projector.is_none_or(|projector| projector == name)
+                && tenant.is_none_or(|tenant| *tenant == wallet.tenant)
                 && after.is_none_or(|after| (name.as_str(), wallet) > after)
         });
         Ok(behind.map(|(_, letter)| letter.clone()).take(limit as usize).collect())

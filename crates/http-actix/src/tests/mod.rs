@@ -1,10 +1,12 @@
 //! Requests against the whole app, with a real command lane over a store in memory.
 
+mod access;
 mod admin;
 mod admin_ports;
 mod bad_input;
 mod commands;
 mod conditions;
+mod gate;
 mod idempotency;
 mod lists;
 mod memory;
@@ -29,6 +31,7 @@ use serde_json::{Value, json};
 use wallex_application::{CommandLane, LanePorts, LaneSettings, LaneTask};
 
 use self::admin_ports::Steered;
+use self::gate::{Gate, Journal};
 use self::memory::{Memory, NewYear};
 use self::projections::Projections;
 use crate::server::app;
@@ -85,6 +88,8 @@ struct Harness {
     store: Arc<Memory>,
     projections: Arc<Projections>,
     steered: Arc<Steered>,
+    gate: Arc<Gate>,
+    journal: Arc<Journal>,
     lifecycle: Lifecycle,
     settings: ApiSettings,
     lane: LaneSettings,
@@ -97,6 +102,8 @@ impl Harness {
             projections: Projections::of(store.clone()),
             store,
             steered: Arc::new(Steered::default()),
+            gate: Arc::new(Gate::default()),
+            journal: Arc::new(Journal::default()),
             lifecycle: Lifecycle::new(),
             settings: ApiSettings::default(),
             lane: LaneSettings::default(),
@@ -115,6 +122,8 @@ impl Harness {
         };
         let (lane, task) = CommandLane::spawn(ports, self.lane.clone());
         let state = ApiState {
+            admission: self.gate.clone(),
+            audit: self.journal.clone(),
             lane,
             wallets: store.clone(),
             events: store.clone(),

@@ -38,7 +38,7 @@ impl Run {
         loop {
             let after = self.letter.clone();
             let after = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
-            let letters = inner.letters.list(None, after, LETTERS_MAX).await?;
+            let letters = inner.letters.list(None, None, after, LETTERS_MAX).await?;
             if letters.is_empty() {
                 return Ok(());
             }
@@ -66,7 +66,7 @@ impl Run {
         let mut after: Option<(String, WalletKey)> = None;
         loop {
             let behind = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
-            let letters = inner.letters.list(None, behind, LETTERS_MAX).await?;
+            let letters = inner.letters.list(None, None, behind, LETTERS_MAX).await?;
             let Some(last) = letters.last() else { return Ok(()) };
             after = Some((last.projector.clone(), last.wallet.clone()));
             for letter in letters {

@@ -70,7 +70,7 @@ async fn a_poison_event_parks_its_wallet_alone(database: TempDatabase) {
         assert_eq!((lines(&world, wallet).await, version(&world, wallet).await), (5, 5));
     }
     assert_eq!((lines(&world, "bad").await, version(&world, "bad").await), (2, 2));
-    let letters = world.letters().list(None, None, 10).await.expect("listed");
+    let letters = world.letters().list(None, None, None, 10).await.expect("listed");
     let of: Vec<_> = letters.iter().map(|letter| letter.projector.as_str()).collect();
     assert_eq!(of, ["ledger", "read_model"]);
     for letter in &letters {
@@ -78,7 +78,7 @@ async fn a_poison_event_parks_its_wallet_alone(database: TempDatabase) {
         assert!(letter.error.contains("WalletFrozen"), "{}", letter.error);
     }
     let behind = Some(("ledger", &key("bad")));
-    let rest = world.letters().list(None, behind, 10).await.expect("listed");
+    let rest = world.letters().list(None, None, behind, 10).await.expect("listed");
     assert_eq!(rest, letters[1..]);
 }
 
@@ -103,7 +103,7 @@ async fn a_row_that_contradicts_parks_its_wallet(database: TempDatabase) {
     world.credit("w", 10).await;
     world.credit("other", 10).await;
     project(&world).await;
-    let letters = world.letters().list(None, None, 10).await.expect("listed");
+    let letters = world.letters().list(None, None, None, 10).await.expect("listed");
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].projector, "read_model");
     assert!(letters[0].error.contains("110"), "{}", letters[0].error);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use clap::Parser;
 use uuid::Uuid;
+use wallex_domain::TenantId;
 use wallex_ports::{
     DeadLetter, DeadLetterError, DeadLetters, Operation, OperationKind, OperationState,
     OutboxShard, Progress, ProjectorState, ProjectorStatus, Projectors, ReadError, Recovery,
@@ -148,6 +149,7 @@ impl Projectors for Fakes {
 impl DeadLetters for Fakes {
     async fn list(
         &self,
+        _: Option<&TenantId>,
         _: Option<&str>,
         after: Option<(&str, &WalletKey)>,
         limit: u32,

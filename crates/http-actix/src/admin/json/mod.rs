@@ -3,12 +3,16 @@
 //! Counts and positions are numbers: they stay far below 2^53. What adds up the money of many
 //! wallets may not, so sums are texts.
 
+mod audit;
 mod dead_letters;
+mod keys;
 mod operations;
 mod outbox;
 mod projectors;
 
+pub use audit::AuditListJson;
 pub use dead_letters::{DeadLetterDetailJson, DeadLetterJson, DeadLetterListJson, ReplayJson};
+pub use keys::{ApiKeyJson, ApiKeyListJson, IssuedKeyJson};
 pub use operations::{OperationJson, ProgressJson};
 pub use outbox::{CleanupJson, OutboxJson, StatisticsJson};
 pub use projectors::{ProjectorJson, ProjectorListJson};

@@ -59,6 +59,10 @@ impl From<&Operation> for OperationJson {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = OperationScope)]
 pub(crate) struct ScopeJson {
+    /// The tenant of the one wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tenant: Option<String>,
     /// One wallet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,9 +81,11 @@ impl From<&Scope> for ScopeJson {
     fn from(scope: &Scope) -> Self {
         match scope {
             Scope::All => Self::default(),
-            Scope::Wallet(key) => {
-                Self { wallet_id: Some(key.wallet_id.to_string()), ..Self::default() }
-            }
+            Scope::Wallet(key) => Self {
+                tenant: Some(key.tenant.to_string()),
+                wallet_id: Some(key.wallet_id.to_string()),
+                ..Self::default()
+            },
             Scope::Since(ShardPosition { shard, position }) => {
                 Self { shard: Some(*shard), from_position: Some(*position), ..Self::default() }
             }

@@ -1,0 +1,155 @@
+//! Who comes in, and what a route needs from them. Decided before a body is read, and before
+//! anything is looked up but the credential.
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest};
+use tracing::Span;
+use wallex_ports::{AccessScope, Caller};
+
+use crate::problem::Problem;
+use crate::read;
+use crate::state::Api;
+
+/// What a route needs from its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Nothing: it tells nothing that is anybody's.
+    Nothing,
+    /// A scope.
+    Scope(AccessScope),
+    /// The scope for metrics, or an operator.
+    Metrics,
+    /// An operator of the server.
+    Operator,
+}
+
+impl Needs {
+    /// The scope that is asked for.
+    pub(crate) const fn scope(self) -> Option<AccessScope> {
+        match self {
+            Self::Nothing => None,
+            Self::Scope(scope) => Some(scope),
+            Self::Metrics => Some(AccessScope::MetricsRead),
+            Self::Operator => Some(AccessScope::Admin),
+        }
+    }
+
+    fn check(self, caller: &Caller) -> Result<(), Problem> {
+        match self {
+            Self::Metrics if caller.is_operator() => return Ok(()),
+            _ => {}
+        }
+        match self.scope() {
+            Some(scope) if !caller.scopes.has(scope) => Err(Problem::insufficient_scope(scope)),
+            _ if self == Self::Operator => require_operator(caller),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses who operates no more than what belongs to their tenant.
+pub(crate) fn require_operator(caller: &Caller) -> Result<(), Problem> {
+    if caller.is_operator() { Ok(()) } else { Err(Problem::operator_only()) }
+}
+
+/// The caller of a request to a route that needs one.
+pub(crate) fn caller(req: &HttpRequest) -> Arc<Caller> {
+    req.extensions().get().cloned().expect("invariant: `admit` surrounds every route that asks")
+}
+
+/// Surrounds a route: lets in whom it may let in, and tells the handler who that is.
+pub(crate) async fn admit(
+    needs: Needs,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match enter(needs, req.request()).await {
+        Ok(caller) => req.extensions_mut().insert(caller),
+        Err(problem) => return Ok(req.error_response(problem)),
+    };
+    Ok(next.call(req).await?.map_into_boxed_body())
+}
+
+async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> {
+    let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
+    let bearer = bearer(req.headers());
+    let admission = &api.state.admission;
+    let caller = match admission.recall(bearer) {
+        Some(recalled) => recalled?,
+        None => {
+            let (admission, bearer) = (Arc::clone(admission), bearer.map(ToOwned::to_owned));
+            let asking = async move { admission.admit(bearer.as_deref()).await };
+            read::within(api, api.state.settings.read_timeout, asking).await?
+        }
+    };
+    Span::current().record("caller.id", caller.id.as_str());
+    needs.check(&caller)?;
+    Ok(caller)
+}
+
+/// What a request brings to identify itself; an empty text when that is no bearer credential, or more
+/// than one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut sent = headers.get_all(AUTHORIZATION);
+    let first = sent.next()?;
+    let only = if sent.next().is_none() { first.to_str().ok() } else { None };
+    let credential = only.and_then(|text| text.split_once(' ')).and_then(|(scheme, credential)| {
+        // RFC 9110, section 11.1: schemes have no case.
+        scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
+    });
+    Some(credential.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn sent(values: &[&'static [u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).expect("a value"));
+        }
+        bearer(&headers).map(ToOwned::to_owned)
+    }
+
+    #[test]
+    fn bearers_are_told_from_other_credentials() {
+        assert_eq!(sent(&[]), None);
+        for good in [&b"Bearer abc"[..], b"bearer abc", b"BEARER  abc "] {
+            assert_eq!(sent(&[good]).as_deref(), Some("abc"));
+        }
+        for none in [&b""[..], b"Bearer", b"Bearer ", b"Basic abc", b"abc", b"Bearer \xff"] {
+            assert_eq!(sent(&[none]).as_deref(), Some(""), "{none:?}");
+        }
+        assert_eq!(sent(&[b"Bearer abc", b"Bearer abc"]).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn needs_are_met_by_scope_and_tenant() {
+        let of = |tenant: &str, scopes: &[AccessScope]| Caller {
+            tenant: tenant.parse().expect("valid"),
+            id: "key:1".to_owned(),
+            scopes: scopes.iter().copied().collect(),
+        };
+        let reader = of("default", &[AccessScope::WalletsRead]);
+        let (scraper, admin) =
+            (of("acme", &[AccessScope::MetricsRead]), of("acme", &[AccessScope::Admin]));
+        let operator = of("default", &[AccessScope::Admin]);
+        let met = |needs: Needs| {
+            [&reader, &scraper, &admin, &operator].map(|caller| needs.check(caller).is_ok())
+        };
+        assert_eq!(met(Needs::Nothing), [true; 4]);
+        assert_eq!(met(Needs::Scope(AccessScope::WalletsRead)), [true, false, false, false]);
+        assert_eq!(met(Needs::Scope(AccessScope::Admin)), [false, false, true, true]);
+        assert_eq!(met(Needs::Metrics), [false, true, false, true]);
+        assert_eq!(met(Needs::Operator), [false, false, false, true]);
+    }
+}
