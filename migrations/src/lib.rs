@@ -6,6 +6,7 @@
 
 mod m20261122_000001_write_path;
 mod m20261122_000002_projections;
+mod m20261129_000004_hash_chain;
 mod readiness;
 mod schema;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_write_path::Migration),
             Box::new(m20261122_000002_projections::Migration),
+            Box::new(m20261129_000004_hash_chain::Migration),
         ]
     }
 }

@@ -21,10 +21,15 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 /// ```
 #[must_use]
 pub fn canonical_json(json: &str) -> Option<String> {
-    let node: Node<'_> = serde_json::from_str(json).ok()?;
     let mut text = Vec::with_capacity(json.len());
-    node.write(&mut text);
-    Some(String::from_utf8(text).expect("invariant: what is written is UTF-8"))
+    write_canonical(json, &mut text)
+        .then(|| String::from_utf8(text).expect("invariant: what is written is UTF-8"))
+}
+
+/// Writes the canonical form of `json`; false, and nothing written, when it has none.
+pub(crate) fn write_canonical(json: &str, to: &mut Vec<u8>) -> bool {
+    let node = serde_json::from_str::<Node<'_>>(json);
+    node.map(|node| node.write(to)).is_ok()
 }
 
 enum Node<'a> {
@@ -46,7 +51,7 @@ impl Node<'_> {
             Self::Bool(value) => scalar(value, to),
             Self::Int(value) => scalar(value, to),
             Self::Large(value) => scalar(value, to),
-            Self::Text(text) => scalar(text.as_ref(), to),
+            Self::Text(text) => string(text, to),
             Self::List(items) => {
                 to.push(b'[');
                 for (i, item) in items.iter().enumerate() {
@@ -59,7 +64,7 @@ impl Node<'_> {
                 to.push(b'{');
                 for (i, (name, value)) in members.iter().enumerate() {
                     separate(i, to);
-                    scalar(name.as_ref(), to);
+                    string(name, to);
                     to.push(b':');
                     value.write(to);
                 }
@@ -75,8 +80,18 @@ fn separate(i: usize, to: &mut Vec<u8>) {
     }
 }
 
-/// A text, an integer or a truth value, which `serde_json` writes as this module's doc says; a golden test
-/// holds it to that.
+fn string(text: &str, to: &mut Vec<u8>) {
+    // Most have nothing to escape.
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        scalar(text, to);
+    } else {
+        to.push(b'"');
+        to.extend_from_slice(text.as_bytes());
+        to.push(b'"');
+    }
+}
+
+/// What `serde_json` writes as this module's doc says; a golden test holds it to that.
 fn scalar(value: &(impl serde::Serialize + ?Sized), to: &mut Vec<u8>) {
     serde_json::to_writer(to, value).expect("invariant: scalars always serialise");
 }

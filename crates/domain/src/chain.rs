@@ -10,7 +10,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::canonical::canonical_json;
+use crate::canonical::write_canonical;
 
 /// What is hashed first: these bytes are of an event of Wallex, in the first form.
 const LABEL: &[u8] = b"wallex.event-hash.v1";
@@ -105,7 +105,7 @@ impl HashedEvent<'_> {
     /// SHA-256 over these fields, each behind its length in bytes (32 bits, big endian): the label
     /// `wallex.event-hash.v1`, the previous hash, tenant, wallet id, version, event id, type, schema version,
     /// payload, metadata, time. Numbers are 8 bytes, big endian, two's complement; a document is its canonical
-    /// form ([`canonical_json`]) behind the byte `c` or, where it has none, the stored text behind `t`.
+    /// form ([`canonical_json`](crate::canonical_json)) behind the byte `c` or, where it has none, the stored text behind `t`.
     #[must_use]
     pub fn hash(&self, previous: EventHash) -> EventHash {
         let mut fields = Fields(Vec::with_capacity(640));
@@ -129,7 +129,7 @@ struct Fields(Vec<u8>);
 
 impl Fields {
     fn add(&mut self, field: &[u8]) {
-        self.tagged(&[], field);
+        self.behind_its_length(|to| to.extend_from_slice(field));
     }
 
     fn number(&mut self, number: i64) {
@@ -137,17 +137,22 @@ impl Fields {
     }
 
     fn document(&mut self, json: &str) {
-        match canonical_json(json) {
-            Some(canonical) => self.tagged(b"c", canonical.as_bytes()),
-            None => self.tagged(b"t", json.as_bytes()),
-        }
+        self.behind_its_length(|to| {
+            let tag = to.len();
+            to.push(b'c');
+            if !write_canonical(json, to) {
+                to[tag] = b't';
+                to.extend_from_slice(json.as_bytes());
+            }
+        });
     }
 
-    fn tagged(&mut self, tag: &[u8], field: &[u8]) {
-        let length = u32::try_from(tag.len() + field.len());
+    fn behind_its_length(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let at = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        write(&mut self.0);
+        let length = u32::try_from(self.0.len() - at - 4);
         let length = length.expect("invariant: no field of an event has 4 GiB");
-        self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(tag);
-        self.0.extend_from_slice(field);
+        self.0[at..at + 4].copy_from_slice(&length.to_be_bytes());
     }
 }
