@@ -7,6 +7,7 @@
 mod m20261122_000001_write_path;
 mod m20261122_000002_projections;
 mod m20261129_000003_access;
+mod m20261129_000004_hash_chain;
 mod readiness;
 mod schema;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_write_path::Migration),
             Box::new(m20261122_000002_projections::Migration),
             Box::new(m20261129_000003_access::Migration),
+            Box::new(m20261129_000004_hash_chain::Migration),
         ]
     }
 }

@@ -201,11 +201,11 @@ async fn many_wallets_unprojected(database: &TempDatabase, more: u32) -> Inspect
     for statement in [
         format!(
             "INSERT INTO events SELECT shard, tenant, {id}, version, position + n, {uuid}, type, \
-             schema_version, payload, metadata, recorded_at_ms FROM events, {numbers}"
+             schema_version, payload, metadata, recorded_at_ms, hash FROM events, {numbers}"
         ),
         format!(
             "INSERT INTO wallet_streams SELECT shard, tenant, {id}, version, owner_id, currency, \
-             balance, created_at_ms, updated_at_ms FROM wallet_streams, {numbers}"
+             balance, created_at_ms, updated_at_ms, last_hash FROM wallet_streams, {numbers}"
         ),
         format!("UPDATE shard_heads SET position = position + {more}"),
         format!("UPDATE projector_checkpoints SET position = position + {more}"),

@@ -10,5 +10,5 @@ pub async fn get_wallet(
     wallets: &dyn Wallets,
     key: WalletKey,
 ) -> Result<Option<WalletState>, ReadError> {
-    Ok(wallets.load(&[key]).await?.pop().flatten())
+    Ok(wallets.load(&[key]).await?.pop().flatten().map(|found| found.state))
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wallex_ports::{NotMigrated, ReadError, WalletKey, WalletState, Wallets};
+use wallex_ports::{NotMigrated, ReadError, StreamState, WalletKey, Wallets};
 
 use crate::lane::READ_DEADLINE;
 
@@ -21,7 +21,7 @@ const WAITING_MAX: usize = 16_384;
 /// Readers in one statement.
 const BATCH_MAX: usize = 256;
 
-type Answer = Result<Vec<Option<WalletState>>, ReadError>;
+type Answer = Result<Vec<Option<StreamState>>, ReadError>;
 
 struct Asked {
     keys: Vec<WalletKey>,
@@ -72,7 +72,7 @@ async fn answer(wallets: &dyn Wallets, mut batch: Vec<Asked>) {
     keys.dedup();
     match load(wallets, &keys).await {
         Ok(found) => {
-            let found: HashMap<&WalletKey, Option<WalletState>> = keys.iter().zip(found).collect();
+            let found: HashMap<&WalletKey, Option<StreamState>> = keys.iter().zip(found).collect();
             for Asked { keys, reply } in batch {
                 let _ = reply.send(Ok(keys.iter().map(|key| found[key].clone()).collect()));
             }
@@ -113,8 +113,8 @@ mod tests {
     use std::sync::Mutex;
 
     use tokio::sync::Semaphore;
-    use wallex_domain::{Balance, Currency, OwnerId, Wallet, WalletId};
-    use wallex_ports::Timestamp;
+    use wallex_domain::{Balance, Currency, EventHash, OwnerId, Wallet, WalletId};
+    use wallex_ports::{Timestamp, WalletState};
 
     use super::*;
 
@@ -129,12 +129,13 @@ mod tests {
         WalletKey { tenant: Default::default(), wallet_id: WalletId::parse(id).expect("an id") }
     }
 
-    fn state(key: &WalletKey) -> WalletState {
+    fn stream(key: &WalletKey) -> StreamState {
         let (owner, usd) = (OwnerId::parse("o").expect("an id"), Currency::parse("USD"));
         let id = key.wallet_id.clone();
         let wallet = Wallet::from_snapshot(id, owner, usd.expect("a code"), Balance::ZERO, 1);
         let at = Timestamp::from_unix_ms(0);
-        WalletState { wallet, created_at: at, updated_at: at }
+        let state = WalletState { wallet, created_at: at, updated_at: at };
+        StreamState { state, last_hash: EventHash::BEFORE_FIRST }
     }
 
     #[async_trait]
@@ -148,7 +149,7 @@ mod tests {
                 return Err(ReadError::Storage("no row".into()));
             }
             let exists = |key: &&WalletKey| key.wallet_id.as_str() != "nobody";
-            Ok(keys.iter().map(|key| Some(key).filter(exists).map(state)).collect())
+            Ok(keys.iter().map(|key| Some(key).filter(exists).map(stream)).collect())
         }
     }
 
@@ -174,7 +175,7 @@ mod tests {
         let mut found = Vec::new();
         for answer in asked {
             let state = answer.await.expect("no panic").expect("read").pop().expect("one");
-            found.push(state.map(|state| state.wallet.id().to_string()));
+            found.push(state.map(|found| found.state.wallet.id().to_string()));
         }
         let names =
             ["a", "b", "", "b", "c"].map(|id| Some(id.to_owned()).filter(|id| !id.is_empty()));

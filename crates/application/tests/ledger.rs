@@ -8,7 +8,7 @@ use wallex_application::{LedgerQuery, list_ledger};
 use wallex_domain::{Balance, Currency, OwnerId, TenantId, TransferId, WalletId};
 use wallex_ports::{
     EntryType, LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition,
-    Timestamp, WalletKey, WalletState, Wallets,
+    StreamState, Timestamp, WalletKey, WalletState, Wallets,
 };
 
 const LINES: u64 = 12_000;
@@ -92,7 +92,7 @@ impl ReadModels for Long {
 
 #[async_trait]
 impl Wallets for Long {
-    async fn load(&self, _: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
+    async fn load(&self, _: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
         unreachable!("the ledger has the wallet")
     }
 }

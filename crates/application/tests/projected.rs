@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use wallex_application::get_projected_wallet;
-use wallex_domain::{Balance, Currency, OwnerId, TenantId, TransferId, Wallet, WalletId};
+use wallex_domain::{
+    Balance, Currency, EventHash, OwnerId, TenantId, TransferId, Wallet, WalletId,
+};
 use wallex_ports::{
-    LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition, Timestamp,
-    WalletKey, WalletState, Wallets,
+    LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition, StreamState,
+    Timestamp, WalletKey, WalletState, Wallets,
 };
 
 /// A read model that applies one more version while each question is under way, behind what the
@@ -74,8 +76,12 @@ struct HasAll;
 
 #[async_trait]
 impl Wallets for HasAll {
-    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
-        Ok(keys.iter().map(|key| Some(wallet(key.wallet_id.clone(), 9))).collect())
+    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
+        let stream = |key: &WalletKey| StreamState {
+            state: wallet(key.wallet_id.clone(), 9),
+            last_hash: EventHash::BEFORE_FIRST,
+        };
+        Ok(keys.iter().map(|key| Some(stream(key))).collect())
     }
 }
 

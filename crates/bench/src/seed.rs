@@ -36,7 +36,7 @@ const SQLITE_NUMBERS: &str = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL 
 const STATEMENTS: [&str; 10] = [
     "CREATE TEMPORARY TABLE seed AS SELECT n, {uuid} AS wallet_id FROM ({numbers}) AS t",
     "INSERT INTO events (shard, tenant, wallet_id, version, position, event_id, type, \
-     schema_version, payload, metadata, recorded_at_ms) \
+     schema_version, payload, metadata, recorded_at_ms, hash) \
      WITH RECURSIVE versions (v) AS \
      (SELECT 1 UNION ALL SELECT v + 1 FROM versions WHERE v < {versions}) \
      SELECT 0, 'default', wallet_id, v, {head} + (v - 1) * {wallets} + n, CAST({uuid} AS {id}), \
@@ -46,7 +46,7 @@ const STATEMENTS: [&str; 10] = [
      '{\"amount\":1,\"balance\":' || ({balance} + v - 1) || ',\"currency\":\"USD\",\
      \"description\":\"a top-up by card\",\"reference\":\"' || {uuid} || '\"}' END AS {json}), \
      CAST('{\"correlationId\":\"' || {uuid} || '\",\"causationId\":\"' || {uuid} || '\"}' \
-     AS {json}), {now} \
+     AS {json}), {now}, {hash} \
      FROM (SELECT * FROM seed ORDER BY wallet_id) AS s CROSS JOIN versions",
     "INSERT INTO outbox (shard, position, tenant, wallet_id, version, type, event_id, metadata, \
      created_at_ms) SELECT shard, position, tenant, wallet_id, version, type, event_id, metadata, \
@@ -62,8 +62,8 @@ const STATEMENTS: [&str; 10] = [
      \"updatedAt\":\"2026-01-01T00:00:00.000Z\"}', recorded_at_ms, recorded_at_ms + 86400000 \
      FROM events WHERE position > {head}",
     "INSERT INTO wallet_streams (shard, tenant, wallet_id, version, owner_id, currency, balance, \
-     created_at_ms, updated_at_ms) SELECT 0, 'default', wallet_id, {versions}, \
-     'owner-of-' || wallet_id, 'USD', {balance} + {versions} - 1, {now}, {now} FROM seed \
+     created_at_ms, updated_at_ms, last_hash) SELECT 0, 'default', wallet_id, {versions}, \
+     'owner-of-' || wallet_id, 'USD', {balance} + {versions} - 1, {now}, {now}, {hash} FROM seed \
      ORDER BY {order}",
     "INSERT INTO wallets (shard, tenant, wallet_id, owner_id, currency, balance, version, \
      created_at_ms, updated_at_ms) SELECT 0, 'default', wallet_id, 'owner-of-' || wallet_id, \
@@ -89,6 +89,11 @@ pub(crate) async fn seed(
     let began = Instant::now();
     let head = tables.number("SELECT position FROM shard_heads").await?;
     let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    // As many bytes as a hash has: a seeded history is for its size, and nobody verifies it.
+    let hash = match kind {
+        Kind::Postgres => "decode(repeat('5a', 32), 'hex')",
+        Kind::Sqlite => "zeroblob(32)",
+    };
     let (uuid, numbers, id, json, order) = match kind {
         // The order in which a heap was filled says nothing of the order of the ids.
         Kind::Postgres => (POSTGRES_UUID, POSTGRES_NUMBERS, "uuid", "jsonb", "n"),
@@ -104,6 +109,7 @@ pub(crate) async fn seed(
             .replace("{numbers}", numbers)
             .replace("{uuid}", uuid)
             .replace("{id}", id)
+            .replace("{hash}", hash)
             .replace("{json}", json)
             .replace("{order}", order)
             .replace("{head}", &head.to_string())

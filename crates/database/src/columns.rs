@@ -23,6 +23,7 @@ enum Values {
     Text(Vec<String>),
     Uuid(Vec<String>),
     Json(Vec<String>),
+    Bytes(Vec<Vec<u8>>),
 }
 
 impl Column {
@@ -47,6 +48,11 @@ impl Column {
         Self::of(name, Values::Json(values.into_iter().map(Into::into).collect()))
     }
 
+    /// Bytes: `bytea` on PostgreSQL, `BLOB` on SQLite.
+    pub fn bytes(name: &'static str, values: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self::of(name, Values::Bytes(values.into_iter().collect()))
+    }
+
     /// Writes `expression` instead of the value itself, which stands in it as `{}`.
     #[must_use]
     pub fn computed(mut self, expression: impl Into<String>) -> Self {
@@ -66,6 +72,7 @@ impl Column {
         match &self.values {
             Values::Int(values) => values.len(),
             Values::Text(values) | Values::Uuid(values) | Values::Json(values) => values.len(),
+            Values::Bytes(values) => values.len(),
         }
     }
 
@@ -83,6 +90,7 @@ impl Column {
             Values::Text(_) => "::text[]",
             Values::Uuid(_) => "::text[]::uuid[]",
             Values::Json(_) => "::text[]::jsonb[]",
+            Values::Bytes(_) => "::bytea[]",
         }
     }
 
@@ -92,6 +100,7 @@ impl Column {
             Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
                 values[row].clone().into()
             }
+            Values::Bytes(values) => values[row].clone().into(),
         }
     }
 
@@ -102,6 +111,9 @@ impl Column {
             }
             Values::Text(values) | Values::Uuid(values) | Values::Json(values) => {
                 (ArrayType::String, values.into_iter().map(Into::into).collect())
+            }
+            Values::Bytes(values) => {
+                (ArrayType::Bytes, values.into_iter().map(Into::into).collect())
             }
         };
         Value::Array(kind, Some(Box::new(values)))

@@ -3,6 +3,7 @@
 use sea_orm::QueryResult;
 use thiserror::Error;
 use uuid::Uuid;
+use wallex_domain::EventHash;
 use wallex_ports::{BoxError, ReadError};
 
 /// A row that was read.
@@ -80,6 +81,16 @@ impl Row {
         T: TryFrom<i64, Error: Into<BoxError>>,
     {
         T::try_from(self.int(column)?).map_err(|error| RowError::new(column, error))
+    }
+
+    /// The hash of an event.
+    ///
+    /// # Errors
+    /// When there are not that many bytes.
+    pub fn hash(&self, column: &'static str) -> Result<EventHash, RowError> {
+        let bytes: Vec<u8> =
+            self.0.try_get("", column).map_err(|error| RowError::new(column, error))?;
+        EventHash::try_from(&bytes[..]).map_err(|error| RowError::new(column, error))
     }
 
     /// A UUID, selected as text.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod canonical;
+mod chain;
 mod codec;
 mod currency;
 mod event;
@@ -9,6 +11,8 @@ mod standing;
 mod text;
 mod wallet;
 
+pub use canonical::canonical_json;
+pub use chain::{EventHash, EventHashError, HashedEvent};
 pub use codec::{DecodeError, EncodedEvent, SCHEMA_VERSION};
 pub use currency::Currency;
 pub use event::{Movement, TransferLeg, WalletEvent};

@@ -56,6 +56,8 @@ struct EventJson<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::traceparent)]
     traceparent: Option<&'e str>,
+    #[schema(schema_with = schema::event_hash)]
+    hash: String,
     #[schema(schema_with = schema::event_data)]
     data: Box<RawValue>,
 }
@@ -75,6 +77,7 @@ impl<'e> From<&'e RecordedEvent> for EventJson<'e> {
             correlation_id: metadata.correlation_id.as_str(),
             causation_id: metadata.causation_id.to_string(),
             traceparent: metadata.traceparent.as_ref().map(|traceparent| traceparent.as_str()),
+            hash: recorded.hash.to_string(),
             data: RawValue::from_string(encoded.payload)
                 .expect("invariant: an event's payload is JSON"),
         }

@@ -16,6 +16,7 @@ use crate::page::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::projected::VERSION_MAX;
 
 const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const HASH_EXAMPLE: &str = "2f489af850a6b6d8d202472ed3e6b3a6058cc69a2467f84960b703e8183e3d15";
 const WALLET_ID: &str = "^[A-Za-z0-9._:-]{1,128}$";
 const CURRENCY: &str = "^[A-Z][A-Z0-9]{2,11}$";
 const TIME_EXAMPLE: &str = "2026-01-01T00:00:00.000Z";
@@ -141,6 +142,12 @@ fn uuid_that(description: &str) -> Object {
 
 pub(crate) fn event_id() -> Object {
     uuid_that("The event's identity.")
+}
+
+pub(crate) fn event_hash() -> Object {
+    let description = "SHA-256 over the event as it is stored and the hash of the wallet's event before it: \
+                       what makes tampering evident.";
+    text(description, "^[0-9a-f]{64}$", HASH_EXAMPLE).build()
 }
 
 pub(crate) fn problem_operation_id() -> Object {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use thiserror::Error;
-use wallex_domain::{EventId, WalletEvent};
+use wallex_domain::{EncodedEvent, EventHash, EventId, HashedEvent, WalletEvent};
 
 use crate::{
-    BoxError, EventMetadata, KeyScope, RequestHash, StoredAnswer, StoredRecord, Timestamp,
-    WalletKey, WalletState,
+    BoxError, EventMetadata, KeyScope, RequestHash, StoredAnswer, StoredRecord, StreamState,
+    Timestamp, WalletKey, WalletState,
 };
 
 /// Everything that one command writes: durable as a whole, or not at all.
@@ -58,6 +58,18 @@ pub struct StreamAppend {
     pub state: WalletState,
 }
 
+impl StreamAppend {
+    /// The stream after the last event.
+    ///
+    /// # Panics
+    /// When there is no event.
+    #[must_use]
+    pub fn after(&self) -> StreamState {
+        let last = self.events.last().expect("invariant: an append has events");
+        StreamState { state: self.state.clone(), last_hash: last.hash }
+    }
+}
+
 /// An event that was decided and not yet recorded.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
@@ -69,6 +81,39 @@ pub struct NewEvent {
     pub metadata: EventMetadata,
     /// When.
     pub recorded_at: Timestamp,
+    /// `event` as it is stored, and as `hash` covers it.
+    pub encoded: EncodedEvent,
+    /// The same of `metadata`.
+    pub encoded_metadata: String,
+    /// Its hash, in the chain of its stream.
+    pub hash: EventHash,
+}
+
+impl NewEvent {
+    /// An event that becomes version `version` of `stream`, behind the one with the hash `previous`.
+    #[must_use]
+    pub fn chained(
+        (stream, version, previous): (&WalletKey, u64, EventHash),
+        event_id: EventId,
+        event: WalletEvent,
+        metadata: EventMetadata,
+        recorded_at: Timestamp,
+    ) -> Self {
+        let (encoded, encoded_metadata) = (event.encode(), metadata.encode());
+        let hash = HashedEvent {
+            tenant: stream.tenant.as_str(),
+            wallet_id: stream.wallet_id.as_str(),
+            version: version.cast_signed(),
+            event_id: &event_id.to_string(),
+            event_type: encoded.event_type,
+            schema_version: encoded.schema_version.into(),
+            payload: &encoded.payload,
+            metadata: &encoded_metadata,
+            recorded_at_ms: recorded_at.unix_ms(),
+        }
+        .hash(previous);
+        Self { event_id, event, metadata, recorded_at, encoded, encoded_metadata, hash }
+    }
 }
 
 /// What became of one unit of a batch that was committed.
@@ -136,7 +181,7 @@ pub trait Committer: Send + Sync {
 #[async_trait]
 pub trait LockedWallets: Send {
     /// The locked wallets, in the order they were asked for; `None` where there is none.
-    fn wallets(&self) -> &[Option<WalletState>];
+    fn wallets(&self) -> &[Option<StreamState>];
 
     /// Writes `batch` and commits, as [`Committer::commit`] does.
     ///

@@ -19,6 +19,7 @@ mod commit;
 mod dead_letters;
 mod error;
 mod idempotency;
+mod metadata;
 mod operations;
 mod projectors;
 mod read;
@@ -45,14 +46,17 @@ pub use commit::{
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters, Replay, StoredEvent};
 pub use error::{BoxError, NotMigrated, ReadError};
 pub use idempotency::{ExpiredRecords, IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
+pub use metadata::EventMetadata;
 pub use operations::{
     CurrencyTotals, DIFFERENCES_MAX, Difference, Missing, Operation, OperationKind, OperationState,
     Place, Progress, REPAIRS_MAX, Report, Scope, StartError, TableTally,
 };
 pub use projectors::{ProjectorState, ProjectorStatus, Projectors, SteerError};
-pub use read::{Events, NotReady, Readiness, RecordedEvent, WalletKey, WalletState, Wallets};
+pub use read::{
+    Events, NotReady, Readiness, RecordedEvent, StreamState, WalletKey, WalletState, Wallets,
+};
 pub use read_models::{EntryType, LedgerEntry, LedgerFilter, Projected, ReadModels, ShardPosition};
 pub use recovery::{OutboxShard, Recovery, Statistics};
-pub use request::{CorrelationId, EventMetadata, IdempotencyKey, Route, Traceparent};
+pub use request::{CorrelationId, IdempotencyKey, Route, Traceparent};
 pub use shard::{MAX_SHARDS, Shards};
 pub use timestamp::Timestamp;

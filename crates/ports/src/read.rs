@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use thiserror::Error;
-use wallex_domain::{EventId, TenantId, Wallet, WalletEvent, WalletId};
+use wallex_domain::{EventHash, EventId, TenantId, Wallet, WalletEvent, WalletId};
 
 use crate::{BoxError, EventMetadata, ReadError, Timestamp};
 
@@ -26,6 +26,15 @@ pub struct WalletState {
     pub updated_at: Timestamp,
 }
 
+/// A wallet as its next event finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamState {
+    /// The wallet.
+    pub state: WalletState,
+    /// The hash of its last event, which that of the next one covers.
+    pub last_hash: EventHash,
+}
+
 /// Reads the write side's wallets: always current.
 #[async_trait]
 pub trait Wallets: Send + Sync {
@@ -34,7 +43,7 @@ pub trait Wallets: Send + Sync {
     /// # Errors
     /// [`ReadError::Unavailable`] when the database does not answer, [`ReadError::Storage`] when a
     /// row can't be understood.
-    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError>;
+    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError>;
 }
 
 /// An event as it stands in the store.
@@ -54,6 +63,8 @@ pub struct RecordedEvent {
     pub metadata: EventMetadata,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Its hash, which covers all of it but the position, and the hash of the wallet's event before.
+    pub hash: EventHash,
 }
 
 /// Reads event streams.

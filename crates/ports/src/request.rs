@@ -1,7 +1,6 @@
 //! What a request brings along, beside its command.
 
 use thiserror::Error;
-use uuid::Uuid;
 
 /// Why a header's value is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -86,15 +85,4 @@ impl Route {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// What is stored with an event beside its payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventMetadata {
-    /// The request's correlation id.
-    pub correlation_id: CorrelationId,
-    /// The command that caused the event; both legs of a transfer share it.
-    pub causation_id: Uuid,
-    /// The trace that the request belongs to.
-    pub traceparent: Option<Traceparent>,
 }

@@ -4,8 +4,6 @@ use sea_orm::{ConnectionTrait, DbErr, Value};
 use wallex_database::{Backend, Column, Insert};
 use wallex_ports::{NewEvent, WalletKey};
 
-use crate::metadata::encode_metadata;
-
 /// An event with its place in its stream and in its shard.
 #[derive(Debug, Clone, Copy)]
 pub struct PositionedEvent<'a> {
@@ -24,7 +22,7 @@ pub struct PositionedEvent<'a> {
 /// The rows of `events`; `position` is an expression for their position, `{}` standing for what they
 /// say.
 pub(crate) fn insertion(events: &[PositionedEvent<'_>], position: &str) -> Insert {
-    let encoded: Vec<_> = events.iter().map(|e| e.event.event.encode()).collect();
+    let encoded = || events.iter().map(|e| &e.event.encoded);
     let columns = vec![
         Column::int("shard", events.iter().map(|e| i64::from(e.shard))),
         Column::text("tenant", events.iter().map(|e| e.stream.tenant.as_str())),
@@ -32,11 +30,12 @@ pub(crate) fn insertion(events: &[PositionedEvent<'_>], position: &str) -> Inser
         Column::int("version", events.iter().map(|e| e.version.cast_signed())),
         Column::int("position", events.iter().map(|e| e.position.cast_signed())).computed(position),
         Column::uuid("event_id", events.iter().map(|e| e.event.event_id.as_uuid())),
-        Column::text("type", encoded.iter().map(|e| e.event_type)),
-        Column::int("schema_version", encoded.iter().map(|e| i64::from(e.schema_version))),
-        Column::json("metadata", events.iter().map(|e| encode_metadata(&e.event.metadata))),
+        Column::text("type", encoded().map(|e| e.event_type)),
+        Column::int("schema_version", encoded().map(|e| i64::from(e.schema_version))),
+        Column::json("metadata", events.iter().map(|e| e.event.encoded_metadata.as_str())),
         Column::int("recorded_at_ms", events.iter().map(|e| e.event.recorded_at.unix_ms())),
-        Column::json("payload", encoded.into_iter().map(|e| e.payload)),
+        Column::json("payload", encoded().map(|e| e.payload.as_str())),
+        Column::bytes("hash", events.iter().map(|e| e.event.hash.as_bytes().to_vec())),
     ];
     Insert::into("events", columns)
 }

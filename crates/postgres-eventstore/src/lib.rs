@@ -15,7 +15,6 @@
 //! [`EventStore`] is the reading side.
 
 mod append;
-mod metadata;
 mod positions;
 pub mod postgres;
 mod read;
@@ -25,4 +24,4 @@ mod streams;
 pub use append::{PositionedEvent, holds_event};
 pub use positions::{hold_positions, take_positions};
 pub use read::EventStore;
-pub use streams::{Held, Move, lock_streams, stream_versions};
+pub use streams::{End, Held, Move, lock_streams, stream_versions};

@@ -16,10 +16,10 @@
 use std::collections::BTreeMap;
 
 use wallex_database::{Column, With};
-use wallex_ports::{Shards, WalletKey, WalletState};
+use wallex_ports::{Shards, WalletKey};
 
 use crate::append::{PositionedEvent, insertion};
-use crate::streams::{Move, creation, key_columns, moving_on};
+use crate::streams::{End, Move, creation, key_columns, moving_on};
 
 const SMALL: &str = "invariant: a batch is small";
 
@@ -63,7 +63,7 @@ pub fn move_on(with: &mut With, shards: Shards, moves: &[Move<'_>]) {
 }
 
 /// Adds `created`, if there are `rows`.
-pub fn create(with: &mut With, shards: Shards, rows: &[(&WalletKey, &WalletState)]) {
+pub fn create(with: &mut With, shards: Shards, rows: &[(&WalletKey, End<'_>)]) {
     if !rows.is_empty() {
         with.insert("created", creation(shards, rows), &format!("WHERE {IF_OK}"), "1");
     }

@@ -7,10 +7,10 @@ use sea_orm::{ConnectionTrait, QueryResult, Value};
 use wallex_database::{Database, Row, RowError, read_error};
 use wallex_domain::WalletEvent;
 use wallex_ports::{
-    Events, ReadError, RecordedEvent, Shards, Timestamp, WalletKey, WalletState, Wallets,
+    EventMetadata, Events, ReadError, RecordedEvent, Shards, StreamState, Timestamp, WalletKey,
+    Wallets,
 };
 
-use crate::metadata::decode_metadata;
 use crate::streams::load_streams;
 
 /// Reads what the write side has committed.
@@ -33,7 +33,7 @@ impl EventStore {
 
 #[async_trait]
 impl Wallets for EventStore {
-    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
+    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
         let shards = self.shards()?;
         let mut found = load_streams(self.db.read(), shards, keys).await.map_err(read_error)?;
         Ok(keys.iter().map(|key| found.remove(key)).collect())
@@ -53,8 +53,10 @@ fn event(row: QueryResult) -> Result<RecordedEvent, RowError> {
         position: row.number("position")?,
         schema_version,
         event,
-        metadata: decode_metadata(&row.text("metadata")?)?,
+        metadata: EventMetadata::decode(&row.text("metadata")?)
+            .map_err(|error| RowError::new("metadata", error))?,
         recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
+        hash: row.hash("hash")?,
     })
 }
 
@@ -71,7 +73,7 @@ impl Events for EventStore {
         let sql = "SELECT CAST(event_id AS text) AS event_id, version, position, type, \
                    CAST(schema_version AS bigint) AS schema_version, \
                    CAST(payload AS text) AS payload, CAST(metadata AS text) AS metadata, \
-                   recorded_at_ms \
+                   recorded_at_ms, hash \
                    FROM events WHERE shard = $1 AND tenant = $2 AND wallet_id = $3 AND version > $4 \
                    ORDER BY version LIMIT $5";
         let values: [Value; 5] = [

@@ -2,10 +2,10 @@
 //! than it expects, the transaction is to be rolled back.
 
 use sea_orm::{ConnectionTrait, DbErr};
-use wallex_ports::{Shards, WalletKey, WalletState};
+use wallex_ports::{Shards, WalletKey};
 
 use crate::append::{PositionedEvent, insertion};
-use crate::streams::{Move, creation, moving_on, stream_versions};
+use crate::streams::{End, Move, creation, moving_on, stream_versions};
 
 /// Whether the wallets of `rests` have these versions, 0 standing for one that does not exist.
 ///
@@ -43,7 +43,7 @@ pub async fn move_on(
 pub async fn create(
     conn: &impl ConnectionTrait,
     shards: Shards,
-    rows: &[(&WalletKey, &WalletState)],
+    rows: &[(&WalletKey, End<'_>)],
 ) -> Result<(), DbErr> {
     creation(shards, rows).execute(conn).await.map(drop)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement,
 };
-use wallex_domain::{TransferId, Wallet, WalletEvent, WalletId};
+use wallex_domain::{EventHash, HashedEvent, TransferId, Wallet, WalletEvent, WalletId};
 
 use crate::{TempDatabase, eventually};
 
@@ -135,9 +135,10 @@ impl Inspector {
         let events = self.stored_events().await;
         check_positions(&events, &self.heads().await);
         self.check_outbox(&events).await;
+        let heads = check_chains(&events);
         let wallets = fold(&events);
         check_transfers(&wallets);
-        self.check_states(&wallets).await;
+        self.check_states(&wallets, &heads).await;
         wallets
     }
 
@@ -168,7 +169,8 @@ impl Inspector {
                 "SELECT CAST(shard AS bigint) AS shard, position, tenant, wallet_id, version, \
                  CAST(event_id AS text) AS event_id, type, \
                  CAST(schema_version AS bigint) AS schema_version, \
-                 CAST(payload AS text) AS payload \
+                 CAST(payload AS text) AS payload, CAST(metadata AS text) AS metadata, \
+                 recorded_at_ms, hash \
                  FROM events ORDER BY tenant, wallet_id, version",
             )
             .await;
@@ -177,6 +179,9 @@ impl Inspector {
                 place: Place::of(row),
                 schema_version: int(row, "schema_version"),
                 payload: text(row, "payload"),
+                metadata: text(row, "metadata"),
+                recorded_at_ms: int(row, "recorded_at_ms"),
+                hash: hash(row, "hash"),
             })
             .collect()
     }
@@ -203,9 +208,13 @@ impl Inspector {
         assert!(made_up.is_empty(), "outbox rows without an event: {made_up:?}");
     }
 
-    async fn check_states(&self, wallets: &BTreeMap<String, AuditedWallet>) {
+    async fn check_states(
+        &self,
+        wallets: &BTreeMap<String, AuditedWallet>,
+        heads: &BTreeMap<&str, EventHash>,
+    ) {
         let rows = self
-            .query("SELECT wallet_id, version, owner_id, currency, balance FROM wallet_streams")
+            .query("SELECT wallet_id, version, owner_id, currency, balance, last_hash FROM wallet_streams")
             .await;
         assert_eq!(rows.len(), wallets.len(), "as many states as histories");
         for row in &rows {
@@ -226,6 +235,8 @@ impl Inspector {
                 wallet.balance().minor_units(),
             );
             assert_eq!(stored, folded, "the state of {id} is the fold of its events");
+            let last = hash(row, "last_hash");
+            assert_eq!(last, heads[id.as_str()], "{id} knows the hash of its last event");
         }
     }
 }
@@ -260,6 +271,9 @@ struct StoredEvent {
     place: Place,
     schema_version: i64,
     payload: String,
+    metadata: String,
+    recorded_at_ms: i64,
+    hash: EventHash,
 }
 
 fn check_positions(events: &[StoredEvent], heads: &BTreeMap<i64, i64>) {
@@ -281,9 +295,32 @@ fn check_positions(events: &[StoredEvent], heads: &BTreeMap<i64, i64>) {
     assert!(by_shard.is_empty(), "shards without a head: {by_shard:?}");
 }
 
+/// Checks each event's hash; the last of each wallet.
+fn check_chains(events: &[StoredEvent]) -> BTreeMap<&str, EventHash> {
+    let mut heads = BTreeMap::new();
+    for StoredEvent { place, schema_version, payload, metadata, recorded_at_ms, hash } in events {
+        let previous = heads.get(place.wallet_id.as_str()).copied();
+        let event = HashedEvent {
+            tenant: &place.tenant,
+            wallet_id: &place.wallet_id,
+            version: place.version,
+            event_id: &place.event_id,
+            event_type: &place.event_type,
+            schema_version: *schema_version,
+            payload,
+            metadata,
+            recorded_at_ms: *recorded_at_ms,
+        };
+        let expected = event.hash(previous.unwrap_or(EventHash::BEFORE_FIRST));
+        assert_eq!(*hash, expected, "the event is chained to the one before it: {place:?}");
+        heads.insert(place.wallet_id.as_str(), *hash);
+    }
+    heads
+}
+
 fn fold(events: &[StoredEvent]) -> BTreeMap<String, AuditedWallet> {
     let mut histories: BTreeMap<String, Vec<WalletEvent>> = BTreeMap::new();
-    for StoredEvent { place, schema_version, payload } in events {
+    for StoredEvent { place, schema_version, payload, .. } in events {
         let history = histories.entry(place.wallet_id.clone()).or_default();
         let next = i64::try_from(history.len() + 1).expect("a history that fits into memory");
         assert_eq!(place.version, next, "the versions of {} are contiguous", place.wallet_id);
@@ -336,4 +373,10 @@ fn int(row: &QueryResult, column: &str) -> i64 {
 
 fn text(row: &QueryResult, column: &str) -> String {
     row.try_get("", column).unwrap_or_else(|error| panic!("{column}: {error}"))
+}
+
+fn hash(row: &QueryResult, column: &str) -> EventHash {
+    let bytes: Vec<u8> =
+        row.try_get("", column).unwrap_or_else(|error| panic!("{column}: {error}"));
+    EventHash::try_from(&bytes[..]).expect("32 bytes")
 }

@@ -11,7 +11,7 @@ use wallex_idempotency::{forget_expired, stored_records};
 use wallex_outbox::Tail;
 use wallex_ports::{
     CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
-    Unit, UnitOutcome, WalletKey, WalletState,
+    StreamState, Unit, UnitOutcome, WalletKey,
 };
 use wallex_postgres_eventstore::{
     Held, hold_positions, holds_event, lock_streams, stream_versions,
@@ -224,19 +224,19 @@ impl Committer for SqlCommitter {
     }
 }
 
-fn versions(locked: &HashMap<WalletKey, WalletState>) -> HashMap<WalletKey, u64> {
-    locked.iter().map(|(key, state)| (key.clone(), state.wallet.version())).collect()
+fn versions(locked: &HashMap<WalletKey, StreamState>) -> HashMap<WalletKey, u64> {
+    locked.iter().map(|(key, held)| (key.clone(), held.state.wallet.version())).collect()
 }
 
 struct Locked {
     committer: SqlCommitter,
     transaction: DatabaseTransaction,
-    wallets: Vec<Option<WalletState>>,
+    wallets: Vec<Option<StreamState>>,
 }
 
 #[async_trait]
 impl LockedWallets for Locked {
-    fn wallets(&self) -> &[Option<WalletState>] {
+    fn wallets(&self) -> &[Option<StreamState>] {
         &self.wallets
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use wallex_outbox::{Committed, Tail};
-use wallex_ports::{Claim, Shards, WalletKey, WalletState};
-use wallex_postgres_eventstore::{Move, PositionedEvent};
+use wallex_ports::{Claim, Shards, WalletKey};
+use wallex_postgres_eventstore::{End, Move, PositionedEvent};
 
 use crate::batch::Batch;
 
@@ -18,7 +18,7 @@ pub(crate) struct Rows<'a> {
     /// Existing wallets that go on, to their last state.
     pub(crate) moves: Vec<Move<'a>>,
     /// New wallets, in their last state.
-    pub(crate) created: Vec<(&'a WalletKey, &'a WalletState)>,
+    pub(crate) created: Vec<(&'a WalletKey, End<'a>)>,
     /// Keys.
     pub(crate) claims: Vec<&'a Claim>,
     /// Events in order; their positions count from 1 in each shard.
@@ -30,12 +30,15 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(crate) fn of(batch: &Batch<'a>, shards: Shards) -> Self {
-        let mut last: BTreeMap<(u16, &WalletKey), &WalletState> = BTreeMap::new();
+        let mut last: BTreeMap<(u16, &WalletKey), End<'_>> = BTreeMap::new();
         let mut counts: BTreeMap<u16, u64> = BTreeMap::new();
         let mut events = Vec::new();
         for append in batch.appends() {
             let (stream, shard) = (&append.stream, shards.of_wallet(&append.stream));
-            last.insert((shard, stream), &append.state);
+            if let Some(event) = append.events.last() {
+                let end = End { state: &append.state, last_hash: event.hash };
+                last.insert((shard, stream), end);
+            }
             let count = counts.entry(shard).or_default();
             for (event, version) in append.events.iter().zip(append.expected_version + 1..) {
                 *count += 1;
@@ -46,13 +49,14 @@ impl<'a> Rows<'a> {
             batch.rests().iter().map(|(key, v)| (shards.of_wallet(key), *key, *v)).collect();
         expected.sort_unstable();
         let kept = expected.iter().filter(|(shard, key, _)| !last.contains_key(&(*shard, *key)));
+        let kept: Vec<_> = kept.map(|(_, key, version)| (*key, *version)).collect();
         let rests = expected.iter().filter(|(_, _, version)| *version > 0);
         let pair = |(_, key, version): &(u16, &'a WalletKey, u64)| (*key, *version);
         let (mut moves, mut created) = (Vec::new(), Vec::new());
-        for ((_, key), state) in &last {
+        for ((_, key), end) in last {
             match batch.rests()[key] {
-                0 => created.push((*key, *state)),
-                expected_version => moves.push(Move { key, expected_version, state }),
+                0 => created.push((key, end)),
+                expected_version => moves.push(Move { key, expected_version, end }),
             }
         }
         let claims: Vec<&Claim> =
@@ -60,15 +64,7 @@ impl<'a> Rows<'a> {
         if let (true, Some(claim)) = (counts.is_empty(), claims.first()) {
             counts.insert(shards.of_key(&claim.scope), 0);
         }
-        Self {
-            rests: rests.map(pair).collect(),
-            kept: kept.map(pair).collect(),
-            moves,
-            created,
-            claims,
-            events,
-            counts,
-        }
+        Self { rests: rests.map(pair).collect(), kept, moves, created, claims, events, counts }
     }
 
     /// Tells `tail` the events, which were committed in each shard behind the position `before`.

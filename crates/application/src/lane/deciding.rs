@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use uuid::Uuid;
-use wallex_domain::{Currency, TenantId, Wallet, WalletEvent, WalletId};
+use wallex_domain::{Currency, EventHash, TenantId, Wallet, WalletEvent, WalletId};
 use wallex_ports::{
-    Clock, EventMetadata, IdGenerator, NewEvent, StreamAppend, StreamVersion, Timestamp, WalletKey,
-    WalletState,
+    Clock, EventMetadata, IdGenerator, NewEvent, StreamAppend, StreamState, StreamVersion,
+    Timestamp, WalletKey, WalletState,
 };
 
 use crate::{Precondition, Refusal, RequestContext};
@@ -21,7 +21,7 @@ pub(crate) struct Identities {
 }
 
 /// The wallets of a batch while it is decided; `None` for one that does not exist.
-pub(crate) type WorkingStates = HashMap<WalletKey, Option<WalletState>>;
+pub(crate) type WorkingStates = HashMap<WalletKey, Option<StreamState>>;
 
 /// One command's view of the batch's wallets, and a record of what it read and appended.
 pub(crate) struct Deciding<'a> {
@@ -67,7 +67,8 @@ impl<'a> Deciding<'a> {
             .states
             .get(key)
             .expect("invariant: every wallet that a command names is loaded before it decides")
-            .clone();
+            .as_ref()
+            .map(|stream| stream.state.clone());
         let version = state.as_ref().map_or(0, |state| state.wallet.version());
         self.reads.push(StreamVersion { stream: key.clone(), version });
         state
@@ -96,15 +97,17 @@ impl<'a> Deciding<'a> {
     /// Notes `event` on the wallet of `key`; the state that it leads to.
     pub(crate) fn record(&mut self, key: &WalletKey, event: WalletEvent) -> WalletState {
         let before = self.states.get(key).and_then(Option::as_ref);
-        let state = self.after(key, before, &event);
-        let expected_version = before.map_or(0, |state| state.wallet.version());
+        let state = self.after(key, before.map(|stream| &stream.state), &event);
+        let expected_version = before.map_or(0, |stream| stream.state.wallet.version());
+        let previous = before.map_or(EventHash::BEFORE_FIRST, |stream| stream.last_hash);
         let metadata = EventMetadata {
             correlation_id: self.context.correlation_id.clone(),
             causation_id: self.identities.command,
             traceparent: self.context.traceparent.clone(),
         };
         let event_id = self.ids.next().into();
-        let event = NewEvent { event_id, event, metadata, recorded_at: state.updated_at };
+        let place = (key, expected_version + 1, previous);
+        let event = NewEvent::chained(place, event_id, event, metadata, state.updated_at);
         self.appends.push(StreamAppend {
             stream: key.clone(),
             expected_version,

@@ -250,7 +250,7 @@ impl Lane {
                 continue;
             }
             for append in &appends {
-                states.insert(append.stream.clone(), Some(append.state.clone()));
+                states.insert(append.stream.clone(), Some(append.after()));
             }
             let answer = self.ports.answers.encode(&command.context, &decision);
             let claim = if is_kept { self.claim(command, &answer) } else { None };
@@ -307,7 +307,7 @@ impl Lane {
             match outcome {
                 UnitOutcome::Committed => {
                     for append in &unit.appends {
-                        self.cache.keep(append.stream.clone(), append.state.clone());
+                        self.cache.keep(append.stream.clone(), append.after());
                     }
                     let kind = waiting.command.action.name();
                     metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => name)

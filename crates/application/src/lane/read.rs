@@ -1,12 +1,12 @@
 //! Reading what a group needs, with bounded patience.
 
 use tokio::time::timeout;
-use wallex_ports::{KeyScope, ReadError, StoredRecord, WalletKey, WalletState};
+use wallex_ports::{KeyScope, ReadError, StoredRecord, StreamState, WalletKey};
 
 use super::commit::{PAUSE, TRIES_MAX};
 use super::{LanePorts, READ_DEADLINE};
 
-type Answers = (Vec<Option<StoredRecord>>, Vec<Option<WalletState>>);
+type Answers = (Vec<Option<StoredRecord>>, Vec<Option<StreamState>>);
 
 /// The records of `scopes` and the states of `wallets`, both asked for at once. Asked again, a few
 /// times, when the database did not answer; not when it let the deadline pass, as a network that is

@@ -13,11 +13,11 @@ use wallex_application::{
     KeyedRequest, LanePorts, LaneSettings, LaneTask, Precondition, RequestContext, Success,
     TransferMoney,
 };
-use wallex_domain::{Amount, Balance, Memo, OwnerId, Wallet, WalletEvent, WalletId};
+use wallex_domain::{Amount, Balance, EventHash, Memo, OwnerId, Wallet, WalletEvent, WalletId};
 use wallex_ports::{
     Clock, CommitError, Committer, CorrelationId, IdGenerator, IdempotencyKey, IdempotencyRecords,
-    KeyScope, LockedWallets, ReadError, RequestHash, Route, StoredAnswer, StoredRecord, Timestamp,
-    Unit, UnitOutcome, WalletKey, WalletState, Wallets,
+    KeyScope, LockedWallets, ReadError, RequestHash, Route, StoredAnswer, StoredRecord,
+    StreamState, Timestamp, Unit, UnitOutcome, WalletKey, WalletState, Wallets,
 };
 
 /// What goes wrong with one transaction.
@@ -37,7 +37,7 @@ type Interference = Box<dyn FnMut(&mut Tables) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Tables {
-    pub(crate) wallets: HashMap<WalletKey, WalletState>,
+    pub(crate) wallets: HashMap<WalletKey, StreamState>,
     pub(crate) records: HashMap<KeyScope, StoredRecord>,
     pub(crate) history: HashMap<WalletKey, Vec<WalletEvent>>,
     pub(crate) batches: Vec<usize>,
@@ -56,7 +56,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// What another process commits.
     pub(crate) fn credit_elsewhere(&mut self, key: &WalletKey, sum: i64) {
-        let state = self.wallets.get_mut(key).expect("there");
+        let StreamState { state, .. } = self.wallets.get_mut(key).expect("there");
         let event = state.wallet.credit(amount(sum), Memo::default()).expect("room");
         state.wallet.apply(&event).expect("follows");
         self.history.entry(key.clone()).or_default().push(event);
@@ -67,7 +67,8 @@ impl Tables {
         let wallet = Wallet::from_created(key.wallet_id.clone(), &opened).expect("a creation");
         let at = Timestamp::from_unix_ms(0);
         let state = WalletState { wallet, created_at: at, updated_at: at };
-        assert!(self.wallets.insert(key.clone(), state).is_none(), "created once");
+        let stream = StreamState { state, last_hash: EventHash::BEFORE_FIRST };
+        assert!(self.wallets.insert(key.clone(), stream).is_none(), "created once");
         self.history.insert(key.clone(), vec![opened]);
     }
 
@@ -75,7 +76,8 @@ impl Tables {
         let mut fallen: HashSet<WalletKey> = HashSet::new();
         let mut outcomes = Vec::new();
         for unit in units {
-            let version = |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.wallet.version());
+            let version =
+                |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.state.wallet.version());
             let fits = |key: &WalletKey, expected| {
                 self.held.as_ref() != Some(key) && !fallen.contains(key) && version(key) == expected
             };
@@ -105,7 +107,7 @@ impl Tables {
             self.records.insert(claim.scope.clone(), StoredRecord { request_hash, answer });
         }
         for append in &unit.appends {
-            self.wallets.insert(append.stream.clone(), append.state.clone());
+            self.wallets.insert(append.stream.clone(), append.after());
             let events = append.events.iter().map(|event| event.event.clone());
             self.history.entry(append.stream.clone()).or_default().extend(events);
         }
@@ -115,7 +117,7 @@ impl Tables {
     pub(crate) fn audit(&self) {
         for (key, history) in &self.history {
             let folded = Wallet::fold(&key.wallet_id, history).expect("each event follows");
-            assert_eq!(folded.as_ref(), self.wallets.get(key).map(|state| &state.wallet));
+            assert_eq!(folded.as_ref(), self.wallets.get(key).map(|found| &found.state.wallet));
         }
     }
 }
@@ -163,7 +165,7 @@ impl Store {
 
     pub(crate) fn balance(&self, wallet_id: &str) -> Option<i64> {
         let tables = self.tables();
-        tables.wallets.get(&key(wallet_id)).map(|state| state.wallet.balance().minor_units())
+        tables.wallets.get(&key(wallet_id)).map(|found| found.state.wallet.balance().minor_units())
     }
 
     /// Holds every transaction that begins from now on, until the gate gets permits.
@@ -231,12 +233,12 @@ impl Committer for Ports {
 
 struct Locked {
     store: Arc<Store>,
-    wallets: Vec<Option<WalletState>>,
+    wallets: Vec<Option<StreamState>>,
 }
 
 #[async_trait]
 impl LockedWallets for Locked {
-    fn wallets(&self) -> &[Option<WalletState>] {
+    fn wallets(&self) -> &[Option<StreamState>] {
         &self.wallets
     }
 
@@ -247,7 +249,7 @@ impl LockedWallets for Locked {
 
 #[async_trait]
 impl Wallets for Ports {
-    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
+    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
         let tables = self.0.read()?;
         Ok(keys.iter().map(|key| tables.wallets.get(key).cloned()).collect())
     }

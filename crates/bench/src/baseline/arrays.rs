@@ -2,7 +2,7 @@
 //! `INSERT … SELECT` from arrays.
 
 use super::row::Row;
-use super::{EVENT_COLUMNS, KEY_COLUMNS, OUTBOX_COLUMNS, STREAM_COLUMNS};
+use super::{EVENT_COLUMNS, HASH, KEY_COLUMNS, OUTBOX_COLUMNS, STREAM_COLUMNS};
 use crate::effect::Effect;
 use crate::load::{Failure, Worker};
 use crate::postgres::PgConnection;
@@ -23,7 +23,7 @@ fn statements() -> [(&'static str, String); 6] {
             "stream",
             select(
                 STREAM_COLUMNS,
-                "0, 'default', id, 1, owner, 'USD', 100, now_ms, now_ms",
+                &format!("0, 'default', id, 1, owner, 'USD', 100, now_ms, now_ms, {HASH}"),
                 "$1::text[], $2::text[], $3::bigint[]",
                 "id, owner, now_ms",
             ),
@@ -32,8 +32,10 @@ fn statements() -> [(&'static str, String); 6] {
             "event",
             select(
                 EVENT_COLUMNS,
-                "0, 'default', id, 1, position, event, 'WalletCreated', 1, payload, metadata, \
-                 now_ms",
+                &format!(
+                    "0, 'default', id, 1, position, event, 'WalletCreated', 1, payload, metadata, \
+                     now_ms, {HASH}"
+                ),
                 "$1::text[], $2::bigint[], $3::uuid[], $4::jsonb[], $5::jsonb[], $6::bigint[]",
                 "id, position, event, payload, metadata, now_ms",
             ),

@@ -15,9 +15,11 @@ DECLARE
     next_position bigint := nextval('positions');
 BEGIN
     INSERT INTO wallet_streams VALUES
-        (0, 'default', new_id, 1, owner, 'USD', 100, now_ms, now_ms);
+        (0, 'default', new_id, 1, owner, 'USD', 100, now_ms, now_ms,
+         decode(repeat('5a', 32), 'hex'));
     INSERT INTO events VALUES
-        (0, 'default', new_id, 1, next_position, event, 'WalletCreated', 1, payload, metadata, now_ms);
+        (0, 'default', new_id, 1, next_position, event, 'WalletCreated', 1, payload, metadata, now_ms,
+         decode(repeat('5a', 32), 'hex'));
     INSERT INTO outbox VALUES
         (0, next_position, 'default', new_id, 1, 'WalletCreated', event, metadata, now_ms);
     INSERT INTO idempotency_keys VALUES

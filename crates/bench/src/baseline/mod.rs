@@ -25,9 +25,11 @@ pub(crate) const SEQUENCE: &str = "CREATE SEQUENCE positions";
 
 /// The columns of the four tables that are not constants, and the constants.
 const STREAM_COLUMNS: &str = "wallet_streams (shard, tenant, wallet_id, version, owner_id, \
-    currency, balance, created_at_ms, updated_at_ms)";
+    currency, balance, created_at_ms, updated_at_ms, last_hash)";
 const EVENT_COLUMNS: &str = "events (shard, tenant, wallet_id, version, position, event_id, type, \
-    schema_version, payload, metadata, recorded_at_ms)";
+    schema_version, payload, metadata, recorded_at_ms, hash)";
+/// As many bytes as a hash has. The baseline computes none.
+const HASH: &str = "decode(repeat('5a', 32), 'hex')";
 const OUTBOX_COLUMNS: &str = "outbox (shard, position, tenant, wallet_id, version, type, event_id, \
     metadata, created_at_ms)";
 const KEY_COLUMNS: &str = "idempotency_keys (shard, tenant, route, key, request_hash, http_status, \

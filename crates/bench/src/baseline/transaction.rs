@@ -1,7 +1,7 @@
 //! One transaction a wallet: `BEGIN`, four prepared `INSERT`s, `COMMIT`, each a round trip.
 
 use super::row::Row;
-use super::{EVENT_COLUMNS, KEY_COLUMNS, OUTBOX_COLUMNS, STREAM_COLUMNS};
+use super::{EVENT_COLUMNS, HASH, KEY_COLUMNS, OUTBOX_COLUMNS, STREAM_COLUMNS};
 use crate::load::{Client, Failure};
 use crate::postgres::PgConnection;
 use crate::wallet::NewWallet;
@@ -16,14 +16,15 @@ fn inserts() -> [(&'static str, String); 4] {
         (
             "stream",
             format!(
-                "INSERT INTO {STREAM_COLUMNS} VALUES (0, 'default', $1, 1, $2, 'USD', 100, $3, $3)"
+                "INSERT INTO {STREAM_COLUMNS} VALUES (0, 'default', $1, 1, $2, 'USD', 100, $3, $3, \
+                 {HASH})"
             ),
         ),
         (
             "event",
             format!(
                 "INSERT INTO {EVENT_COLUMNS} VALUES (0, 'default', $1, 1, nextval('positions'), \
-                 $2, 'WalletCreated', 1, $3, $4, $5)"
+                 $2, 'WalletCreated', 1, $3, $4, $5, {HASH})"
             ),
         ),
         (

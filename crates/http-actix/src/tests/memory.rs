@@ -9,15 +9,15 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use wallex_ports::{
     Clock, CommitError, Committer, Events, IdGenerator, IdempotencyRecords, KeyScope,
-    LockedWallets, NotReady, ReadError, Readiness, RecordedEvent, StoredRecord, Timestamp, Unit,
-    UnitOutcome, WalletKey, WalletState, Wallets,
+    LockedWallets, NotReady, ReadError, Readiness, RecordedEvent, StoredRecord, StreamState,
+    Timestamp, Unit, UnitOutcome, WalletKey, Wallets,
 };
 
 use crate::MetricsSource;
 
 #[derive(Default)]
 struct Tables {
-    wallets: HashMap<WalletKey, WalletState>,
+    wallets: HashMap<WalletKey, StreamState>,
     events: HashMap<WalletKey, Vec<RecordedEvent>>,
     records: HashMap<KeyScope, StoredRecord>,
     position: u64,
@@ -90,7 +90,7 @@ impl Tables {
         {
             return UnitOutcome::KeyTaken { stored: stored.clone() };
         }
-        let version = |key| self.wallets.get(key).map_or(0, |state| state.wallet.version());
+        let version = |key| self.wallets.get(key).map_or(0, |found| found.state.wallet.version());
         let reads = unit.reads.iter().all(|read| version(&read.stream) == read.version);
         let appends = unit.appends.iter().all(|a| version(&a.stream) == a.expected_version);
         if !reads || !appends {
@@ -102,6 +102,7 @@ impl Tables {
         }
         for append in unit.appends {
             let history = self.events.entry(append.stream.clone()).or_default();
+            let after = append.after();
             for event in append.events {
                 self.position += 1;
                 history.push(RecordedEvent {
@@ -112,9 +113,10 @@ impl Tables {
                     event: event.event,
                     metadata: event.metadata,
                     recorded_at: event.recorded_at,
+                    hash: event.hash,
                 });
             }
-            self.wallets.insert(append.stream, append.state);
+            self.wallets.insert(append.stream, after);
         }
         UnitOutcome::Committed
     }
@@ -141,7 +143,7 @@ impl Committer for Memory {
 
 #[async_trait]
 impl Wallets for Memory {
-    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<WalletState>>, ReadError> {
+    async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
         self.readable().await?;
         let tables = self.tables.lock().expect("not poisoned");
         Ok(keys.iter().map(|key| tables.wallets.get(key).cloned()).collect())

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use wallex_database::{ConnectOptions, Database, DatabaseUrl, Row};
 use wallex_domain::{
-    Amount, Balance, Currency, Description, EventId, Memo, OwnerId, TransferId, Wallet,
+    Amount, Balance, Currency, Description, EventHash, EventId, Memo, OwnerId, TransferId, Wallet,
     WalletEvent, WalletId, transfer,
 };
 use wallex_outbox::Tail;
 use wallex_ports::{
     Committer, CorrelationId, EventMetadata, NewEvent, ProjectorStatus, Projectors, Shards,
-    StreamAppend, Timestamp, Unit, UnitOutcome, WalletKey, WalletState,
+    StreamAppend, StreamState, Timestamp, Unit, UnitOutcome, WalletKey, WalletState,
 };
 use wallex_testkit::{TempDatabase, eventually};
 use wallex_unit_of_work::SqlCommitter;
@@ -45,7 +45,7 @@ pub(super) struct World {
     /// What this process committed.
     pub(super) tail: Arc<Tail>,
     committer: SqlCommitter,
-    wallets: BTreeMap<String, Wallet>,
+    wallets: BTreeMap<String, StreamState>,
     committed: watch::Sender<u64>,
 }
 
@@ -67,18 +67,16 @@ impl World {
     async fn commit(&mut self, events: Vec<(String, WalletEvent)>) {
         let at = Timestamp::from_unix_ms(1_800_000_000_000);
         let append = |(id, event): (String, WalletEvent)| {
-            let expected_version = self.wallets.get(&id).map_or(0, Wallet::version);
-            let wallet = match self.wallets.get_mut(&id) {
-                Some(wallet) => {
+            let (stream, before) = (key(&id), self.wallets.get(&id));
+            let expected_version = before.map_or(0, |before| before.state.wallet.version());
+            let previous = before.map_or(EventHash::BEFORE_FIRST, |before| before.last_hash);
+            let wallet = match before {
+                Some(before) => {
+                    let mut wallet = before.state.wallet.clone();
                     wallet.apply(&event).expect("follows");
-                    wallet.clone()
-                }
-                None => {
-                    let wallet_id = WalletId::parse(&*id).expect("valid");
-                    let wallet = Wallet::from_created(wallet_id, &event).expect("a creation");
-                    self.wallets.insert(id.clone(), wallet.clone());
                     wallet
                 }
+                None => Wallet::from_created(stream.wallet_id.clone(), &event).expect("a creation"),
             };
             let metadata = EventMetadata {
                 correlation_id: CorrelationId::parse("test").expect("valid"),
@@ -87,12 +85,16 @@ impl World {
             };
             #[expect(clippy::disallowed_methods, reason = "a test's events need no decided ids")]
             let event_id = EventId::from(Uuid::now_v7());
-            StreamAppend {
-                stream: key(&id),
+            let place = (&stream, expected_version + 1, previous);
+            let event = NewEvent::chained(place, event_id, event, metadata, at);
+            let append = StreamAppend {
+                stream,
                 expected_version,
-                events: vec![NewEvent { event_id, event, metadata, recorded_at: at }],
+                events: vec![event],
                 state: WalletState { wallet, created_at: at, updated_at: at },
-            }
+            };
+            self.wallets.insert(id, append.after());
+            append
         };
         let appends = events.into_iter().map(append).collect();
         let units: Arc<[Unit]> = Arc::new([Unit { claim: None, reads: vec![], appends }]);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use wallex_database::{ConnectOptions, Database, DatabaseUrl};
-use wallex_domain::{Amount, Balance, Currency, Memo, OwnerId, Wallet, WalletEvent, WalletId};
+use wallex_domain::{
+    Amount, Balance, Currency, EventHash, Memo, OwnerId, Wallet, WalletEvent, WalletId,
+};
 use wallex_outbox::Tail;
 use wallex_ports::{
     Claim, CorrelationId, EventMetadata, IdempotencyKey, KeyScope, NewEvent, RequestHash, Route,
@@ -55,7 +57,7 @@ pub(super) fn claim(key: &str, body: &str) -> Claim {
 
 fn append(
     wallet_id: &str,
-    expected_version: u64,
+    (expected_version, previous): (u64, EventHash),
     event: WalletEvent,
     wallet: Wallet,
 ) -> StreamAppend {
@@ -67,10 +69,13 @@ fn append(
     };
     #[expect(clippy::disallowed_methods, reason = "a test's events need no decided ids")]
     let event_id = Uuid::now_v7().into();
+    let stream = key(wallet_id);
+    let place = (&stream, expected_version + 1, previous);
+    let event = NewEvent::chained(place, event_id, event, metadata, at);
     StreamAppend {
-        stream: key(wallet_id),
+        stream,
         expected_version,
-        events: vec![NewEvent { event_id, event, metadata, recorded_at: at }],
+        events: vec![event],
         state: WalletState { wallet, created_at: at, updated_at: at },
     }
 }
@@ -84,7 +89,7 @@ pub(super) fn open(wallet_id: &str, balance: i64) -> StreamAppend {
     );
     let id = WalletId::parse(wallet_id).expect("valid");
     let wallet = Wallet::from_created(id, &event).expect("a creation");
-    append(wallet_id, 0, event, wallet)
+    append(wallet_id, (0, EventHash::BEFORE_FIRST), event, wallet)
 }
 
 /// Credits the wallet that `before` leaves with 1.
@@ -93,7 +98,8 @@ pub(super) fn credit(before: &StreamAppend) -> StreamAppend {
     let expected_version = wallet.version();
     let event = wallet.credit(Amount::new(1).expect("valid"), Memo::default()).expect("room");
     wallet.apply(&event).expect("follows");
-    append(before.stream.wallet_id.as_str(), expected_version, event, wallet)
+    let follows = (expected_version, before.after().last_hash);
+    append(before.stream.wallet_id.as_str(), follows, event, wallet)
 }
 
 pub(super) fn unit(claim: Option<Claim>, appends: Vec<StreamAppend>) -> Unit {

@@ -182,7 +182,8 @@ async fn decisions_under_a_lock_do_not_conflict(database: TempDatabase) {
                 let locked = committer.lock(vec![key("nobody"), key("a")]).await.expect("locked");
                 assert_eq!(locked.wallets()[0], None);
                 let mut now = open("a", 0);
-                now.state = locked.wallets()[1].clone().expect("there");
+                let held = locked.wallets()[1].clone().expect("there");
+                (now.state, now.events[0].hash) = (held.state, held.last_hash);
                 let units = vec![unit(None, vec![credit(&now)])];
                 locked.commit(units.into()).await.expect("committed")
             })
