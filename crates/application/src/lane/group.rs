@@ -203,7 +203,8 @@ impl Lane {
         group: &Group,
         states: &mut WorkingStates,
     ) -> Result<Option<Box<dyn LockedWallets>>, CommitError> {
-        let keys: Vec<WalletKey> = states.keys().cloned().collect();
+        let mut keys: Vec<WalletKey> = states.keys().cloned().collect();
+        keys.sort_unstable();
         debug_assert!(group.waiting.iter().flat_map(wallets_of).all(|k| states.contains_key(&k)));
         let (committer, asked) = (self.ports.committer.clone(), keys.clone());
         let locking = async move { committer.lock(asked).await };
