@@ -113,10 +113,8 @@ impl Wish {
             span: tracing::Span::none(),
         };
         let if_match = self.if_match.clone().map_or(Precondition::None, Precondition::OneOf);
-        let idempotency = self.scope().map(|scope| KeyedRequest {
-            key: scope.key,
-            request_hash: self.hash(),
-        });
+        let idempotency =
+            self.scope().map(|scope| KeyedRequest { key: scope.key, request_hash: self.hash() });
         Command { context, action, if_match, idempotency }
     }
 }

@@ -52,7 +52,8 @@ impl Effects {
             return world.violated(Check::Effect, format!("nobody asked for {correlation}"));
         };
         if stamp <= attempt.sent {
-            world.violated(Check::Effect, format!("{correlation} was done before it was asked for"));
+            world
+                .violated(Check::Effect, format!("{correlation} was done before it was asked for"));
         }
         let at_ms = unit.iter().map(|e| e.event.recorded_at.unix_ms()).min().unwrap_or(0);
         let made = &first.wallet.wallet_id;
@@ -132,8 +133,12 @@ fn is_what_happened(changes: &[Change], unit: &[StoredEvent]) -> bool {
                 }
                 ("created", minor, minor)
             }
-            WalletEvent::Credited(m) => ("credited", m.amount.minor_units(), m.balance_after.minor_units()),
-            WalletEvent::Debited(m) => ("debited", m.amount.minor_units(), m.balance_after.minor_units()),
+            WalletEvent::Credited(m) => {
+                ("credited", m.amount.minor_units(), m.balance_after.minor_units())
+            }
+            WalletEvent::Debited(m) => {
+                ("debited", m.amount.minor_units(), m.balance_after.minor_units())
+            }
         };
         change.wallet == stored.wallet
             && (change.kind, change.amount, change.after.balance) == (kind, amount, after)

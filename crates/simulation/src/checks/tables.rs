@@ -29,7 +29,8 @@ fn check_order(world: &World, tables: &Tables) {
             world.violated(Check::Order, format!("{event:?} should be {head}, version {version}"));
         }
         let row = tables.outbox.get(&(event.shard, event.position));
-        if row.is_none_or(|(wallet, version)| (wallet, version) != (&event.wallet, &event.version)) {
+        if row.is_none_or(|(wallet, version)| (wallet, version) != (&event.wallet, &event.version))
+        {
             world.violated(Check::Order, format!("the outbox does not hand out {event:?}"));
         }
     }

@@ -41,7 +41,8 @@ impl Fate {
     fn draw(world: &World) -> Self {
         let odds = &world.odds;
         if world.strikes(odds.lost) {
-            return world.draw(|dice| dice.pick(&[Self::LostDone, Self::LostUndone, Self::LostLate]));
+            return world
+                .draw(|dice| dice.pick(&[Self::LostDone, Self::LostUndone, Self::LostLate]));
         }
         let faults = [
             (odds.unavailable, Self::Unavailable),

@@ -123,12 +123,7 @@ impl Tables {
         reads && appends
     }
 
-    fn apply(
-        &mut self,
-        unit: &Unit,
-        stamp: u64,
-        committed: &mut BTreeMap<u16, Vec<Committed>>,
-    ) {
+    fn apply(&mut self, unit: &Unit, stamp: u64, committed: &mut BTreeMap<u16, Vec<Committed>>) {
         let mut appends = unit.appends.as_slice();
         match self.plant {
             Some(Plant::SecondLegLost) if appends.len() == 2 => appends = &appends[..1],
