@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use support::{Fault, Store, create, credit, debit, key, keyed, node, node_with, transfer};
 use wallex_application::{Answer, CommandError, CommandLane, LaneSettings, Precondition};
+use wallex_ports::{KeyScope, RequestHash, StoredAnswer, StoredRecord};
 
 /// Waits until one more transaction has begun.
 async fn begun(store: &Store) {
@@ -393,6 +394,36 @@ async fn a_retry_is_replayed_although_its_precondition_holds_no_longer() {
     assert_eq!(body(&lane, ask()).await, "a@2=5");
     let again = lane.execute(ask()).await.expect("answered");
     assert_eq!((again.stored.body.as_ref(), again.replayed), ("a@2=5", true));
+}
+
+#[tokio::test]
+async fn a_retry_is_not_refused_for_what_its_own_command_did_elsewhere_meanwhile() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    // A lane that looks keys up, since it met one that was known.
+    lane.execute(keyed(create(Some("b"), 0), "known", 1)).await.expect("created");
+    let (other, _other_task) = node(&store);
+    other.execute(keyed(create(Some("b"), 0), "known", 1)).await.expect("replayed");
+    let mut command = keyed(credit("a", 5), "key", 1);
+    command.if_match = Precondition::OneOf(vec![1]);
+    // The first try of the command is committed by the first node, between the look at the key and the
+    // look at the wallet.
+    let scope = KeyScope {
+        tenant: command.context.tenant.clone(),
+        route: command.context.route.clone(),
+        key: command.idempotency.as_ref().expect("keyed").key.clone(),
+        wallet_id: Some(key("a").wallet_id),
+    };
+    let (status, body) = (200, "a@2=5".into());
+    let answer = StoredAnswer { status, etag: None, location: None, body };
+    let record = StoredRecord { request_hash: RequestHash([1; 32]), answer: answer.clone() };
+    store.before_load(move |tables| {
+        tables.credit_elsewhere(&key("a"), 5);
+        tables.records.insert(scope, record);
+    });
+    let told = other.execute(command).await.expect("answered");
+    assert_eq!((told.stored, told.replayed), (answer, true));
 }
 
 #[tokio::test]

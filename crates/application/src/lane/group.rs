@@ -50,6 +50,20 @@ struct Decided {
     outcome: &'static str,
 }
 
+impl Decided {
+    /// Tells the client, now that it is durable or known to be true.
+    fn answer(self) {
+        let Self { waiting, answer, outcome } = self;
+        let kind = waiting.command.action.name();
+        metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome)
+            .increment(1);
+        if waiting.command.idempotency.is_some() {
+            count_key("miss");
+        }
+        waiting.answer(Ok(Answer { stored: answer, replayed: false }));
+    }
+}
+
 /// The lane's state: the cache, and what it needs from the outside.
 pub(crate) struct Lane {
     ports: LanePorts,
@@ -130,10 +144,7 @@ impl Lane {
             }
             Err(error) => return give_up(group, error),
         };
-        let (decided, units) = self.decide(group, states, looks, again);
-        if decided.is_empty() {
-            return None;
-        }
+        let (decided, units) = self.decide(group, states);
         let units: Arc<[Unit]> = units.into();
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
@@ -143,7 +154,8 @@ impl Lane {
                 if units.iter().zip(&outcomes).any(wrote) {
                     self.committed.send_modify(|transactions| *transactions += 1);
                 }
-                self.conclude(decided, &units, outcomes, again);
+                let unclaimed = self.conclude(decided, &units, outcomes, again);
+                self.answer_unclaimed(unclaimed).await;
                 None
             }
             Err(error) => {
@@ -203,7 +215,8 @@ impl Lane {
         group: &Group,
         states: &mut WorkingStates,
     ) -> Result<Option<Box<dyn LockedWallets>>, CommitError> {
-        let keys: Vec<WalletKey> = states.keys().cloned().collect();
+        let mut keys: Vec<WalletKey> = states.keys().cloned().collect();
+        keys.sort_unstable();
         debug_assert!(group.waiting.iter().flat_map(wallets_of).all(|k| states.contains_key(&k)));
         let (committer, asked) = (self.ports.committer.clone(), keys.clone());
         let locking = async move { committer.lock(asked).await };
@@ -219,19 +232,11 @@ impl Lane {
         Ok(Some(locked))
     }
 
-    /// Decides each command on the states that those before it leave. A keyed command whose answer would
-    /// not be kept goes to `again` if its key was not looked up: it may be the retry of one that was
-    /// answered otherwise.
-    fn decide(
-        &self,
-        group: Group,
-        mut states: WorkingStates,
-        looked: bool,
-        again: &mut Vec<Waiting>,
-    ) -> (Vec<Decided>, Vec<Unit>) {
+    /// Decides each command on the states that those before it leave.
+    fn decide(&self, group: Group, mut states: WorkingStates) -> (Vec<Decided>, Vec<Unit>) {
         let mut units = Vec::with_capacity(group.waiting.len());
         let mut all = Vec::with_capacity(group.waiting.len());
-        for mut waiting in group.waiting {
+        for waiting in group.waiting {
             let command = &waiting.command;
             let mut deciding = Deciding::new(
                 &states,
@@ -244,11 +249,6 @@ impl Lane {
             let decision = decide(command, &mut deciding);
             let (reads, appends) = deciding.finish();
             let is_kept = decision.as_ref().map_or_else(|refusal| refusal.is_final(), |_| true);
-            if !is_kept && command.idempotency.is_some() && !looked && !waiting.looks {
-                waiting.looks = true;
-                again.push(waiting);
-                continue;
-            }
             for append in &appends {
                 states.insert(append.stream.clone(), Some(append.after()));
             }
@@ -294,44 +294,76 @@ impl Lane {
         outcomes
     }
 
-    /// Answers what was committed, and remembers its states; the rest is decided again.
+    /// Answers what was committed, and remembers its states; the rest is decided again. Returns the
+    /// refusals that no claim has held to their keys.
     fn conclude(
         &mut self,
         decided: Vec<Decided>,
         units: &[Unit],
         outcomes: Vec<UnitOutcome>,
         again: &mut Vec<Waiting>,
-    ) {
-        for ((decided, unit), outcome) in decided.into_iter().zip(units).zip(outcomes) {
-            let Decided { mut waiting, answer, outcome: name } = decided;
+    ) -> Vec<Decided> {
+        let mut unclaimed = Vec::new();
+        for ((mut decided, unit), outcome) in decided.into_iter().zip(units).zip(outcomes) {
             match outcome {
                 UnitOutcome::Committed => {
                     for append in &unit.appends {
                         self.cache.keep(append.stream.clone(), append.after());
                     }
-                    let kind = waiting.command.action.name();
-                    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => name)
-                        .increment(1);
-                    if waiting.command.idempotency.is_some() {
-                        count_key("miss");
+                    let is_keyed = decided.waiting.command.idempotency.is_some();
+                    if is_keyed && unit.claim.is_none() {
+                        unclaimed.push(decided);
+                    } else {
+                        decided.answer();
                     }
-                    waiting.answer(Ok(Answer { stored: answer, replayed: false }));
                 }
                 UnitOutcome::KeyTaken { stored } => {
                     self.looking = LOOKED_UP_BATCHES;
                     self.forget(std::slice::from_ref(unit));
-                    answer_from_record(waiting, stored);
+                    answer_from_record(decided.waiting, stored);
                 }
                 UnitOutcome::VersionConflict => {
                     self.forget(std::slice::from_ref(unit));
                     metrics::counter!("wallex_lane_conflicts_total").increment(1);
-                    waiting.defeats += 1;
-                    waiting.looks = true;
-                    if waiting.defeats < TRIES_MAX {
-                        again.push(waiting);
+                    decided.waiting.defeats += 1;
+                    decided.waiting.looks = true;
+                    if decided.waiting.defeats < TRIES_MAX {
+                        again.push(decided.waiting);
                     } else {
-                        waiting.answer(Err(CommandError::Contended));
+                        decided.waiting.answer(Err(CommandError::Contended));
                     }
+                }
+            }
+        }
+        unclaimed
+    }
+
+    /// Answers refusals that are not kept, and so were not held to their keys by a claim. Such a command
+    /// may be the retry of one that was answered otherwise, by another process just now; what it is
+    /// refused for may be that one's effect. So its key is looked up once what was refused is known to
+    /// be true: if there is no record then, there was none when it was true.
+    async fn answer_unclaimed(&mut self, unclaimed: Vec<Decided>) {
+        if unclaimed.is_empty() {
+            return;
+        }
+        let scopes = unclaimed.iter().filter_map(|decided| scope_of(&decided.waiting.command));
+        let scopes: Vec<KeyScope> = scopes.collect();
+        match read(&self.ports, &scopes, &[]).await {
+            Ok((records, _)) => {
+                for (decided, record) in unclaimed.into_iter().zip(records) {
+                    match record {
+                        Some(record) => {
+                            self.looking = LOOKED_UP_BATCHES;
+                            answer_from_record(decided.waiting, record);
+                        }
+                        None => decided.answer(),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, commands = unclaimed.len(), "keys could not be looked up");
+                for decided in unclaimed {
+                    decided.waiting.answer(Err(CommandError::Unavailable));
                 }
             }
         }

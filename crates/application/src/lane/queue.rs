@@ -102,12 +102,14 @@ async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: onesh
         let mut batch = std::mem::take(&mut carried);
         if batch.is_empty() {
             let first = tokio::select! {
-                first = queue.recv() => first,
+                // In this order, so that what happens depends on nothing but what is asked.
+                biased;
                 _ = &mut stop, if !stopping => {
                     stopping = true;
                     queue.close();
                     continue;
                 }
+                first = queue.recv() => first,
             };
             let Some(first) = first else { return };
             batch.push(first);

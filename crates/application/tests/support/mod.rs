@@ -34,6 +34,7 @@ pub(crate) enum Fault {
 }
 
 type Interference = Box<dyn FnMut(&mut Tables) + Send>;
+type BeforeLoad = Box<dyn FnOnce(&mut Tables) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Tables {
@@ -51,6 +52,8 @@ pub(crate) struct Tables {
     pub(crate) held: Option<WalletKey>,
     /// What another process does just before each transaction that did not lock first.
     interference: Option<Interference>,
+    /// What another process does just before the next time that wallets are loaded.
+    before_load: Option<BeforeLoad>,
 }
 
 impl Tables {
@@ -163,6 +166,10 @@ impl Store {
         self.tables().interference = Some(Box::new(interference));
     }
 
+    pub(crate) fn before_load(&self, interference: impl FnOnce(&mut Tables) + Send + 'static) {
+        self.tables().before_load = Some(Box::new(interference));
+    }
+
     pub(crate) fn balance(&self, wallet_id: &str) -> Option<i64> {
         let tables = self.tables();
         tables.wallets.get(&key(wallet_id)).map(|found| found.state.wallet.balance().minor_units())
@@ -250,7 +257,10 @@ impl LockedWallets for Locked {
 #[async_trait]
 impl Wallets for Ports {
     async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
-        let tables = self.0.read()?;
+        let mut tables = self.0.read()?;
+        if let Some(interference) = tables.before_load.take() {
+            interference(&mut tables);
+        }
         Ok(keys.iter().map(|key| tables.wallets.get(key).cloned()).collect())
     }
 }

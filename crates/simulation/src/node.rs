@@ -1,0 +1,108 @@
+//! A node: a real command lane over the simulated store, which can die at any step.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use wallex_application::{CommandLane, LanePorts, LaneTask};
+
+use crate::answers::PlainAnswers;
+use crate::store::NodePorts;
+use crate::world::World;
+
+/// One life of a node, from its start to its end.
+pub(crate) struct Node {
+    pub(crate) life: Arc<Life>,
+    pub(crate) lane: CommandLane,
+    task: Mutex<Option<LaneTask>>,
+}
+
+/// What everything that a node does is bound to.
+#[derive(Debug)]
+pub(crate) struct Life {
+    /// Which node.
+    pub(crate) index: usize,
+    dead: AtomicBool,
+    died: Notify,
+}
+
+impl Life {
+    pub(crate) fn is_over(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Returns once the node is dead.
+    pub(crate) async fn end(&self) {
+        let died = self.died.notified();
+        if !self.is_over() {
+            died.await;
+        }
+    }
+}
+
+/// Starts a node in the place of the one that is gone.
+pub(crate) fn start(world: &Arc<World>, index: usize) {
+    let life = Arc::new(Life { index, dead: AtomicBool::new(false), died: Notify::new() });
+    let ports = Arc::new(NodePorts { world: Arc::clone(world), life: Arc::clone(&life) });
+    let ports = LanePorts {
+        committer: ports.clone(),
+        wallets: ports.clone(),
+        idempotency: ports.clone(),
+        answers: Arc::new(PlainAnswers),
+        clock: ports.clone(),
+        ids: ports,
+    };
+    let (lane, task) = CommandLane::spawn(ports, world.odds.lane());
+    world.note(format_args!("node {index} starts"));
+    let node = Node { life, lane, task: Mutex::new(Some(task)) };
+    world.nodes()[index] = Some(Arc::new(node));
+}
+
+/// Kills the node of `life`: whatever it was about to do stays undone, its memory and its locks are
+/// gone. Another takes its place after a while.
+pub(crate) fn kill(world: &Arc<World>, life: &Life) {
+    if life.dead.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    world.note(format_args!("node {} dies", life.index));
+    bury(world, life);
+}
+
+/// What is left to do for a node that is gone: its connections end, its clients see it, and another
+/// will take its place.
+fn bury(world: &Arc<World>, life: &Life) {
+    let index = life.index;
+    world.nodes()[index] = None;
+    world.tables().locks.retain(|_, (_, holder)| *holder != index);
+    life.died.notify_waiters();
+    start_later(world, index);
+}
+
+fn start_later(world: &Arc<World>, index: usize) {
+    let (world, away_ms) = (Arc::clone(world), world.draw(|dice| dice.between(1, 4_000)));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(away_ms)).await;
+        start(&world, index);
+    });
+}
+
+/// Stops a node as a signal would: what it accepted is answered, and it is started again later.
+pub(crate) async fn stop(world: &Arc<World>, node: &Node) {
+    let task = node.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(task) = task else { return };
+    let index = node.life.index;
+    world.note(format_args!("node {index} stops"));
+    let ended = tokio::select! {
+        biased;
+        () = node.life.end() => false,
+        () = task.shutdown() => true,
+    };
+    // The last answers are on their way.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    // One that died meanwhile is started again for that.
+    if ended && !node.life.dead.swap(true, Ordering::Relaxed) {
+        world.note(format_args!("node {index} stopped"));
+        bury(world, &node.life);
+    }
+}

@@ -1,0 +1,45 @@
+//! Defects that can be planted in the simulated store, to see that the checks find them.
+
+/// A defect of the store: what Wallex relies on a database for, taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// A unit is written although its stream has another version.
+    VersionsNotChecked,
+    /// A refusal is confirmed although what it read is no longer true.
+    ReadsNotVerified,
+    /// A unit is written although one that it rests on was not.
+    DependantsOfTheFallen,
+    /// A key is claimed although it was answered before.
+    KeysNotClaimed,
+    /// The key's record is not written with its effect.
+    KeysNotKept,
+    /// The record holds another answer than was given.
+    WrongAnswerKept,
+    /// Only the paying leg of a transfer is written.
+    SecondLegLost,
+    /// Some units are acknowledged and not written.
+    AcknowledgedAndLost,
+    /// Every event is written twice.
+    EventsDoubled,
+    /// Some events get no outbox row.
+    OutboxRowsLost,
+    /// A transaction that the database says it gave up was written.
+    GivenUpAndWritten,
+}
+
+impl Plant {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::VersionsNotChecked,
+        Self::ReadsNotVerified,
+        Self::DependantsOfTheFallen,
+        Self::KeysNotClaimed,
+        Self::KeysNotKept,
+        Self::WrongAnswerKept,
+        Self::SecondLegLost,
+        Self::AcknowledgedAndLost,
+        Self::EventsDoubled,
+        Self::OutboxRowsLost,
+        Self::GivenUpAndWritten,
+    ];
+}
