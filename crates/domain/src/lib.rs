@@ -3,6 +3,8 @@
 mod codec;
 mod currency;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ids;
 mod money;
 mod standing;
