@@ -5,6 +5,11 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 # A private PostgreSQL for one command, or the server of WALLEX_TEST_POSTGRES_URL.
 with_postgres := target / "debug/with-postgres"
 venv := target / "schemathesis"
+# Without a sanitizer a stable compiler will do: there is no unsafe code of ours to sanitize. With
+# nightly, FUZZ_TOOLCHAIN=+nightly and FUZZ_SANITIZER=address look at the dependencies, too.
+cargo_fuzz := "cargo " + env("FUZZ_TOOLCHAIN", "") + " fuzz"
+fuzz_options := "--sanitizer " + env("FUZZ_SANITIZER", "none") + " --target-dir " + quote(target / "fuzz")
+fuzz_found := target / "fuzz/found"
 
 [private]
 default:
@@ -21,7 +26,7 @@ test: _nextest
     # What a stage may take, in minutes, on 2 cores with nothing built yet. Their sum and that of
     # .ci/run's own tools stay under 45.
     declare -A budget=(
-        [format]=1 [lints]=8 [build]=10 [docs]=2 [doc-tests]=2 [dependencies]=1 [fuzz]=3 [tests]=6
+        [format]=1 [lints]=8 [build]=10 [docs]=2 [doc-tests]=2 [dependencies]=1 [schemathesis]=3 [tests]=6
     )
     declare -a took=() wrong=()
 
@@ -56,7 +61,7 @@ test: _nextest
     stage doc-tests cargo test --workspace --doc
     stage dependencies just _dependencies
     # .ci/run asks for it where schemathesis could be installed.
-    [[ -z ${WALLEX_TEST_FUZZ:-} ]] || stage fuzz just _fuzz
+    [[ -z ${WALLEX_TEST_SCHEMATHESIS:-} ]] || stage schemathesis just _run_schemathesis
     stage tests all_tests
 
     printf '\n== what each stage took\n'
@@ -100,7 +105,34 @@ schemathesis *ARGS: _schemathesis
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --workspace --bins
-    just _fuzz {{ARGS}}
+    just _run_schemathesis {{ARGS}}
+
+# Look for inputs that break a promise, for SECONDS in each of TARGETS (all without any); libFuzzer's.
+fuzz SECONDS="60" *TARGETS: _cargo_fuzz
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cp Cargo.lock fuzz/Cargo.lock
+    targets=({{TARGETS}})
+    ((${#targets[@]} > 0)) || mapfile -t targets < <(cargo fuzz list)
+    for target in "${targets[@]}"; do
+        printf '\n== %s\n' "$target"
+        # What is new goes to the first folder; `just fuzz-keep` takes over what is worth keeping.
+        mkdir -p {{quote(fuzz_found)}}/"$target"
+        {{cargo_fuzz}} run {{fuzz_options}} "$target" {{quote(fuzz_found)}}/"$target" "fuzz/corpus/$target" -- \
+            -max_total_time={{SECONDS}} -timeout=10 -print_final_stats=1
+    done
+
+# Keep of what `just fuzz` found the few inputs that reach code which the corpus does not reach yet.
+fuzz-keep *TARGETS: _cargo_fuzz
+    #!/usr/bin/env bash
+    set -euo pipefail
+    targets=({{TARGETS}})
+    ((${#targets[@]} > 0)) || mapfile -t targets < <(cargo fuzz list)
+    for target in "${targets[@]}"; do
+        found={{quote(fuzz_found)}}/$target
+        [[ -d $found ]] || continue
+        {{cargo_fuzz}} run {{fuzz_options}} "$target" "fuzz/corpus/$target" "$found" -- -set_cover_merge=1
+    done
 
 # Measure everything beside plain SQL on this machine (about 40 minutes); without ARGS it writes docs/BENCHMARKS.md.
 bench *ARGS:
@@ -109,6 +141,29 @@ bench *ARGS:
 # A first impression of the same in two minutes: prints the targets, and writes nothing.
 bench-quick *ARGS:
     cargo run --release -p wallex-bench -- --quick {{ARGS}}
+
+# Look the dependencies up in the database of known vulnerabilities, and for yanked versions (needs the network).
+advisories:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    database=https://github.com/RustSec/advisory-db
+    if ! timeout 30 git ls-remote --exit-code "$database" HEAD >/dev/null 2>&1; then
+        echo "$database can't be reached: the dependencies were NOT looked up for advisories"
+        exit
+    fi
+    checked=false
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny check advisories
+        checked=true
+    fi
+    if cargo audit --version >/dev/null 2>&1; then
+        cargo audit --deny yanked
+        checked=true
+    fi
+    if [[ $checked == false ]]; then
+        echo "neither cargo-deny nor cargo-audit is installed (cargo install cargo-deny --locked):"
+        echo "the dependencies were NOT looked up for advisories"
+    fi
 
 # Build the documentation of all crates and open it.
 docs:
@@ -122,14 +177,15 @@ _nextest:
 _dependencies:
     #!/usr/bin/env bash
     set -euo pipefail
-    # Offline, so without the advisories: those change by themselves, and would fail a commit that
-    # did nothing wrong.
-    if cargo deny --version >/dev/null 2>&1; then
-        cargo deny --offline check licenses bans sources
-    else
-        echo "cargo-deny is not installed (cargo install cargo-deny --locked):"
-        echo "licences, bans and sources of the dependencies were NOT checked"
+    if ! cargo deny --version >/dev/null 2>&1; then
+        echo "cargo-deny is not installed (cargo install cargo-deny --locked): it did NOT run."
+        echo "Licences, bans and sources are held by a test; advisories were NOT checked."
+        exit
     fi
+    cargo deny --offline check licenses bans sources
+    # .ci/run asks for it. Advisories change by themselves: at a desk they would fail a change that
+    # did nothing wrong.
+    [[ -z ${WALLEX_TEST_ADVISORIES:-} ]] || just advisories
 
 [private]
 _schemathesis:
@@ -140,7 +196,11 @@ _schemathesis:
     {{quote(venv)}}/bin/pip install --quiet 'schemathesis==4.32.5'
 
 [private]
-_fuzz *ARGS:
+_cargo_fuzz:
+    @cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
+
+[private]
+_run_schemathesis *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     here=$PWD/tests/schemathesis

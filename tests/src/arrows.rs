@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("wallex-projectors", &["wallex-database", "wallex-domain", "wallex-outbox", "wallex-ports"]),
+    ("wallex-fuzz-corpus", &[]),
     ("wallex-testkit", &["wallex-domain"]),
     ("wallex-bench", &["wallex-testkit"]),
     ("wallex-tests", &[]),
@@ -51,7 +52,7 @@ const IO: &[&str] = &[
     "tokio",
 ];
 
-fn workspace() -> Metadata {
+pub(crate) fn workspace() -> Metadata {
     // For this machine alone: what other systems need may not even be downloaded.
     let for_this_machine = ["--filter-platform".to_owned(), this_machine(), "--locked".to_owned()];
     MetadataCommand::new()
@@ -158,5 +159,16 @@ fn unsafe_code_and_lints_are_decided_once() {
     for package in ours(&metadata) {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest");
         assert!(manifest.contains("[lints]\nworkspace = true"), "{} has own lints", package.name);
+    }
+    // Forbidden is what no crate and no line can allow again. The fuzz targets are a workspace of
+    // their own, and so need it said a second time.
+    for (path, lints) in
+        [("Cargo.toml", "[workspace.lints.rust]"), ("fuzz/Cargo.toml", "[lints.rust]")]
+    {
+        let manifest = metadata.workspace_root.join(path);
+        let manifest = std::fs::read_to_string(&manifest).expect("a manifest");
+        let lints = manifest.split(lints).nth(1).expect("lints");
+        let lints = lints.split("\n[").next().unwrap_or_default();
+        assert!(lints.contains("\nunsafe_code = \"forbid\"\n"), "{path} allows unsafe code");
     }
 }

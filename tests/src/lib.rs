@@ -14,8 +14,10 @@ mod crash;
 mod create_wallet;
 mod credit_wallet;
 mod debit_wallet;
+mod dependencies;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod fuzz;
 mod get_wallet;
 mod health;
 mod idempotency;

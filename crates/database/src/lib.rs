@@ -12,6 +12,8 @@ mod bulk;
 mod columns;
 mod connect;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod options;
 mod postgres;
 mod rows;

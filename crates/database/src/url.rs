@@ -19,6 +19,9 @@ pub enum DatabaseUrl {
     },
 }
 
+/// The digits of the greatest port, 65535.
+const PORT_DIGITS_MAX: usize = 5;
+
 /// A URL that may hold a password: it is not printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
@@ -30,18 +33,44 @@ impl SecretUrl {
         &self.0
     }
 
+    /// What is surely no password: user, host, port and database. Where one that holds `/`, `?`, `#`
+    /// or `@` as they are may have broken the URL, nothing is shown but what it begins with.
     fn without_password(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return "…".to_owned() };
         // Parameters may hold a password, too.
-        let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
-        match rest.rsplit_once('@') {
-            Some((credentials, host)) => {
-                let user = credentials.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}@{host}")
-            }
-            None => format!("{scheme}://{rest}"),
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (credentials, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        let user = credentials.split(':').next().unwrap_or_default();
+        let (server, database) = place.split_once('/').unwrap_or((place, ""));
+        let is_plain = !parameters.contains('@')
+            && [user, database].into_iter().all(is_name)
+            && is_server(server);
+        match is_plain {
+            true if user.is_empty() => format!("{scheme}://{place}"),
+            true => format!("{scheme}://{user}@{place}"),
+            false => format!("{scheme}://…"),
         }
     }
+}
+
+/// Whether `text` holds nothing that has a meaning in URLs but `%`.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '%'))
+}
+
+/// Whether `text` is a host, with or without a port. A port is digits, which a password that lost
+/// its `@` hardly is.
+fn is_server(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (text, ""),
+    };
+    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = ipv6.map_or_else(
+        || is_name(host),
+        |address| address.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '.' | '%')),
+    );
+    is_host && port.len() <= PORT_DIGITS_MAX && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl std::fmt::Debug for SecretUrl {
@@ -129,5 +158,29 @@ mod tests {
         let url = DatabaseUrl::parse(url).expect("valid");
         assert_eq!(url.to_string(), "postgres://wallex@db:5432/wallex");
         assert!(!format!("{url:?}").contains("canary"));
+    }
+
+    #[test]
+    fn passwords_that_break_the_url_are_not_shown_in_part() {
+        let shown = |url: &str| DatabaseUrl::parse(url).map(|url| url.to_string());
+        for broken in [
+            "postgres://wallex:can?ary@db/wallex",
+            "postgres://wallex:12?canary@db/wallex",
+            "postgres://wallex:canary",
+            "postgres://db/wallex?user=a&password=x@canary",
+            "postgres://wallex?password=can@ary",
+            "postgres://wallex#canary",
+        ] {
+            assert_eq!(shown(broken).as_deref(), Ok("postgres://…"), "{broken}");
+        }
+        for (url, plain) in [
+            ("postgres://wallex:can/ary@db/wallex", "postgres://wallex@db/wallex"),
+            ("postgres://wallex:c@n:ary@db/wallex", "postgres://wallex@db/wallex"),
+            ("postgres://wallex:can#ary@db/wallex", "postgres://wallex@db/wallex"),
+            ("postgres://u@[::1]:5432/wallex?x=1", "postgres://u@[::1]:5432/wallex"),
+            ("postgres://%2Frun%2Fpostgresql/w", "postgres://%2Frun%2Fpostgresql/w"),
+        ] {
+            assert_eq!(shown(url).as_deref(), Ok(plain), "{url}");
+        }
     }
 }

@@ -4,7 +4,12 @@
 //! in `tests/golden/` hold it. A new shape gets the next [`SCHEMA_VERSION`] and an upcaster that
 //! turns the old JSON into the new; readers then know one shape only.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -78,7 +83,7 @@ struct MovementJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    transfer: Option<LegJson>,
+    transfer: Option<Object<LegJson>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +91,32 @@ struct MovementJson {
 struct LegJson {
     transfer_id: TransferId,
     counterparty_wallet_id: WalletId,
+}
+
+/// A `T` that stands as a JSON object. serde alone would take an array of its fields' values, too,
+/// which no event was ever stored as.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Object<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 impl From<&Movement> for MovementJson {
@@ -96,9 +127,11 @@ impl From<&Movement> for MovementJson {
             currency: m.currency,
             description: m.description.clone(),
             reference: m.reference.clone(),
-            transfer: m.transfer.as_ref().map(|leg| LegJson {
-                transfer_id: leg.transfer_id,
-                counterparty_wallet_id: leg.counterparty.clone(),
+            transfer: m.transfer.as_ref().map(|leg| {
+                Object(LegJson {
+                    transfer_id: leg.transfer_id,
+                    counterparty_wallet_id: leg.counterparty.clone(),
+                })
             }),
         }
     }
@@ -112,7 +145,7 @@ impl From<MovementJson> for Movement {
             currency: json.currency,
             description: json.description,
             reference: json.reference,
-            transfer: json.transfer.map(|leg| TransferLeg {
+            transfer: json.transfer.map(|Object(leg)| TransferLeg {
                 transfer_id: leg.transfer_id,
                 counterparty: leg.counterparty_wallet_id,
             }),
@@ -175,17 +208,20 @@ impl WalletEvent {
     }
 
     fn from_current(event_type: &str, payload: &str) -> Result<Self, serde_json::Error> {
+        let movement = || {
+            serde_json::from_str(payload).map(|Object::<MovementJson>(json)| Movement::from(json))
+        };
         Ok(match event_type {
             CREATED => {
-                let json: CreatedJson = serde_json::from_str(payload)?;
+                let Object::<CreatedJson>(json) = serde_json::from_str(payload)?;
                 Self::Created {
                     owner_id: json.owner_id,
                     currency: json.currency,
                     initial_balance: json.initial_balance,
                 }
             }
-            CREDITED => Self::Credited(serde_json::from_str::<MovementJson>(payload)?.into()),
-            _ => Self::Debited(serde_json::from_str::<MovementJson>(payload)?.into()),
+            CREDITED => Self::Credited(movement()?),
+            _ => Self::Debited(movement()?),
         })
     }
 }
@@ -255,6 +291,7 @@ mod tests {
         for payload in [
             "",
             "[]",
+            r#"["u","USD",1]"#,
             "{}",
             r#"{"ownerId":"u","currency":"USD","initialBalance":-1}"#,
             r#"{"ownerId":"u","currency":"USD","initialBalance":1.5}"#,

@@ -5,6 +5,8 @@ mod chain;
 mod codec;
 mod currency;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ids;
 mod money;
 mod standing;

@@ -44,7 +44,7 @@ mod transfer;
 mod unread;
 mod wallet;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod tests;
 
 pub use admin::json as admin_json;
@@ -53,3 +53,5 @@ pub use metric_names::describe_metrics;
 pub use openapi::{openapi, openapi_json};
 pub use server::{ServerSettings, server};
 pub use state::{ApiSettings, ApiState, Lifecycle, MetricsSource};
+#[cfg(any(test, fuzzing))]
+pub use tests::fuzz;

@@ -137,13 +137,15 @@ fn first_ms_at(time: OffsetDateTime) -> Timestamp {
     Timestamp::from_unix_ms(ms)
 }
 
+/// The time that `text` is, in Unix milliseconds.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn ms_of(text: &str) -> Option<i64> {
+    parse_time(text).map(|time| first_ms_at(time).unix_ms()).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn ms(text: &str) -> Option<i64> {
-        parse_time(text).map(|time| first_ms_at(time).unix_ms()).ok()
-    }
+    use super::ms_of as ms;
 
     #[test]
     fn times_have_any_offset_and_any_precision() {

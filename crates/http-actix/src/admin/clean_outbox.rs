@@ -45,17 +45,18 @@ pub(crate) async fn clean_outbox(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let read = |fields: &mut Fields<'_>| {
-        Some(fields.optional_integer("olderThanHours", parse_older_than_ms))
-    };
     let ((), older_than_ms) =
-        receive::write(&req, payload, &api, receive::nothing_named, read).await?;
+        receive::write(&req, payload, &api, receive::nothing_named, read_body).await?;
     let retention = api.state.settings.outbox_retention;
     let older_than_ms = older_than_ms.unwrap_or_else(|| whole_ms(retention));
     let recovery = receive::audited(&req, &api, &api.state.recovery);
     let working = async move { recovery.clean_outbox(older_than_ms).await };
     let deleted = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(CleanupJson { deleted }))
+}
+
+pub(super) fn read_body(fields: &mut Fields<'_>) -> Option<Option<u64>> {
+    Some(fields.optional_integer("olderThanHours", parse_older_than_ms))
 }
 
 fn parse_older_than_ms(hours: i64) -> Result<u64, String> {

@@ -20,7 +20,7 @@ use crate::state::Api;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Discard)]
-struct DiscardBody {
+pub(super) struct DiscardBody {
     #[schema(schema_with = schemas::parked_version)]
     version: u64,
     #[schema(schema_with = schemas::reason)]
@@ -59,7 +59,7 @@ pub(crate) async fn discard_dead_letter(
     Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))
 }
 
-fn read_body(fields: &mut Fields<'_>) -> Option<DiscardBody> {
+pub(super) fn read_body(fields: &mut Fields<'_>) -> Option<DiscardBody> {
     let version = fields.required_integer("version", |version| match u64::try_from(version) {
         Ok(version) if (1..=schemas::POSITION_MAX).contains(&version.cast_signed()) => Ok(version),
         _ => Err(format!("must be 1 to {}", schemas::POSITION_MAX)),

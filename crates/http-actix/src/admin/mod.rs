@@ -8,6 +8,8 @@ mod clean_outbox;
 mod cursor;
 mod discard_dead_letter;
 mod drift;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod get_dead_letter;
 mod get_operation;
 pub mod json;

@@ -1,22 +1,37 @@
 //! Requests against the whole app, with a real command lane over a store in memory.
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod admin;
 mod admin_ports;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod conditions;
+pub mod fuzz;
 mod gate;
+#[cfg(test)]
 mod idempotency;
+#[cfg(test)]
 mod lists;
 mod memory;
+#[cfg(test)]
 mod observed;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
 mod operations;
+#[cfg(test)]
 mod projected;
 mod projections;
+#[cfg(test)]
 mod protocol;
+#[cfg(test)]
 mod reads;
+#[cfg(test)]
 mod wire;
 
 use std::pin::Pin;

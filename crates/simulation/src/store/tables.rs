@@ -112,7 +112,8 @@ impl Tables {
         let is_free = |key: &WalletKey| {
             only_reads || self.locks.get(key).is_none_or(|(holder, _)| Some(*holder) == mine)
         };
-        let version = |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.wallet.version());
+        let version =
+            |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.state.wallet.version());
         let fits = |key: &WalletKey, expected: u64| {
             !fallen.contains(key) && is_free(key) && version(key) == expected
         };

@@ -3,6 +3,8 @@
 //! documentation and the example file all come from that table.
 
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod key;
 mod keys;
 mod report;

@@ -1,0 +1,155 @@
+//! Requests to the whole API, over a store in memory.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::rt::{System, SystemRunner};
+
+use super::description::Description;
+use super::message::Message;
+use crate::tests::{Client, Harness, Reply};
+
+/// After how many requests the API begins anew: what is in the store should not grow for ever, nor
+/// decide for long what becomes of an input.
+const SERVED_MAX: u32 = 64;
+
+/// An API that answers, with two wallets, a parked one and nothing else.
+struct Api {
+    system: SystemRunner,
+    harness: Harness,
+    client: Client,
+    served: u32,
+}
+
+impl Api {
+    fn start() -> Self {
+        let mut harness = Harness::new();
+        // A version that never comes is not waited for long.
+        harness.settings.projection_wait = Duration::from_millis(1);
+        harness.steered.park("ledger", "w-2", 2);
+        let system = System::new();
+        let client = system.block_on(async {
+            let client = harness.start().await;
+            client.open("w-1", 1_000).await;
+            client.open("w-2", 0).await;
+            client
+        });
+        Self { system, harness, client, served: 0 }
+    }
+
+    fn send(&self, message: &Message) -> Reply {
+        self.system.block_on(self.client.call(message.to_request()))
+    }
+}
+
+thread_local! {
+    /// Not dropped when the thread ends: the thread's runtime may have gone before it.
+    static API: RefCell<Option<ManuallyDrop<Api>>> = const { RefCell::new(None) };
+    static DESCRIPTION: Description = Description::new();
+}
+
+/// Sends `message`, and checks what comes back.
+fn send(message: &Message) {
+    // The pages of the documentation are files that are not ours.
+    if message.path().contains("/docs") {
+        return;
+    }
+    API.with_borrow_mut(|slot| {
+        let running = slot.take().map(ManuallyDrop::into_inner);
+        let mut api = running.filter(|api| api.served < SERVED_MAX).unwrap_or_else(Api::start);
+        api.served += 1;
+        let api = slot.insert(ManuallyDrop::new(api));
+        check(api, message);
+    });
+}
+
+fn check(api: &Api, message: &Message) {
+    let before = api.harness.store.rows();
+    let reply = api.send(message);
+    let after = api.harness.store.rows();
+    let status = reply.status;
+    // A version that nobody made is waited for in vain.
+    assert!(status < 500 || status == 504, "{}", reply.text);
+    let described = DESCRIPTION.with(|all| all.has(&message.method, message.path(), status));
+    assert!(described, "{status} is not described for {} {}", message.method, message.target);
+    assert!(reply.header("x-correlation-id").is_some_and(|id| (1..=128).contains(&id.len())));
+    if status >= 400 {
+        check_problem(&reply, message);
+        assert_eq!(before.0, after.0, "{status} says that nothing was done");
+    }
+    if message.method == Method::POST && message.has("idempotency-key") && after.1 > before.1 {
+        let again = api.send(message);
+        assert_eq!((again.status, &again.text), (status, &reply.text), "a retry");
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(api.harness.store.rows(), after, "a retry does nothing");
+    }
+}
+
+fn check_problem(reply: &Reply, message: &Message) {
+    if message.method == Method::HEAD {
+        return;
+    }
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    let json = reply.json();
+    assert_eq!(json["status"], reply.status);
+    let code = json["code"].as_str().expect("a code");
+    assert_eq!(json["type"], format!("urn:wallex:problem:{code}"));
+    assert_eq!(json["correlationId"].as_str(), reply.header("x-correlation-id"));
+    if code == "validation-failed" {
+        assert!(!reply.places().is_empty());
+    }
+}
+
+/// A request to any path, with any method, headers and body.
+///
+/// # Panics
+/// When the answer is a 5xx, or one that the description does not have; when a refusal changes
+/// something, or is no problem; when a retry is not answered as it was before.
+pub fn request(data: &[u8]) {
+    if let Some(message) = Message::read(data) {
+        send(&message);
+    }
+}
+
+/// A query of one of the lists: the first byte says which.
+///
+/// # Panics
+/// As [`request`].
+pub fn query(data: &[u8]) {
+    const PATHS: [&str; 6] = [
+        "/wallets",
+        "/wallets/w-1",
+        "/wallets/w-1/ledger",
+        "/wallets/w-1/events",
+        "/admin/dead-letters",
+        "/admin/audit",
+    ];
+    let Some((which, query)) = data.split_first() else { return };
+    let Ok(query) = std::str::from_utf8(query) else { return };
+    let path = PATHS[usize::from(*which) % PATHS.len()];
+    if let Some(message) = Message::get(&format!("{path}?{query}")) {
+        send(&message);
+    }
+}
+
+/// A body for one of the operators' requests: the first byte says which.
+///
+/// # Panics
+/// As [`request`].
+pub fn admin(data: &[u8]) {
+    const PATHS: [&str; 6] = [
+        "/admin/recovery/rebuild",
+        "/admin/recovery/drift",
+        "/admin/recovery/retry",
+        "/admin/outbox/cleanup",
+        "/admin/dead-letters/ledger/w-2/discard",
+        "/admin/dead-letters/ledger/w-2/replay",
+    ];
+    let Some((which, body)) = data.split_first() else { return };
+    let path = PATHS[usize::from(*which) % PATHS.len()];
+    if let Some(message) = Message::post(path, body) {
+        send(&message);
+    }
+}
