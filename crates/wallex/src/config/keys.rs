@@ -7,8 +7,8 @@ use wallex_database::DatabaseUrl;
 use wallex_domain::Currency;
 use wallex_ports::{MAX_SHARDS, Shards};
 
-use super::LogFormat;
 use super::key::{Expected, Key, Kind, key};
+use super::{AuthMode, LogFormat};
 
 /// An hour: a timeout beyond it is a slip of the pen.
 const TIMEOUT_MS_MAX: u32 = 60 * 60 * 1000;
@@ -99,6 +99,36 @@ pub(crate) const KEYS: &[Key] = &[
             unit: "milliseconds",
             set: |config, n| config.server.shutdown_timeout = whole_seconds(n),
             get: |config| as_ms(config.server.shutdown_timeout),
+        },
+    ),
+    key(
+        ACCESS,
+        "WALLEX_AUTH",
+        "auth",
+        "Whether a request needs a credential. `auto`: on a loopback address as soon as there is an \
+         API key, on any other always, and the server refuses to start there while there is none. \
+         `on`: always. `off`: never, and what is sent is not looked at: for a server behind \
+         something that decides who comes in.",
+        Kind::Text {
+            set: |config, text| {
+                config.auth = auth_mode(text).ok_or("must be auto, on or off")?;
+                Ok(())
+            },
+            get: |config| auth_mode_name(config.auth).to_owned(),
+        },
+    ),
+    key(
+        ACCESS,
+        "WALLEX_ACCESS_POLL_MS",
+        "access_poll_ms",
+        "How often a server asks the database whether keys have changed, in milliseconds. A key that \
+         is revoked lets nobody in after that time and one query.",
+        Kind::Whole {
+            min: 50,
+            max: 2_000,
+            unit: "milliseconds",
+            set: |config, n| config.access_poll = ms(n),
+            get: |config| as_ms(config.access_poll),
         },
     ),
     key(
@@ -427,6 +457,7 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 const SERVER: &str = "Server";
+const ACCESS: &str = "Access";
 const DATABASE: &str = "Database";
 const COMMANDS: &str = "Commands";
 const LANE: &str = "Command lane";
@@ -448,6 +479,20 @@ fn whole_seconds(n: u32) -> Duration {
 
 fn as_ms(duration: Duration) -> Option<u32> {
     u32::try_from(duration.as_millis()).ok()
+}
+
+fn auth_mode(text: &str) -> Option<AuthMode> {
+    [AuthMode::Auto, AuthMode::On, AuthMode::Off]
+        .into_iter()
+        .find(|mode| auth_mode_name(*mode) == text)
+}
+
+fn auth_mode_name(mode: AuthMode) -> &'static str {
+    match mode {
+        AuthMode::Auto => "auto",
+        AuthMode::On => "on",
+        AuthMode::Off => "off",
+    }
 }
 
 fn log_format(text: &str) -> Option<LogFormat> {

@@ -33,6 +33,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerSettings,
     pub(crate) drain_delay: Duration,
 
+    pub(crate) auth: AuthMode,
+    pub(crate) access_poll: Duration,
+
     pub(crate) database: ConnectOptions,
     pub(crate) auto_migrate: bool,
     /// `None`: what the database has, one for a new one.
@@ -48,6 +51,17 @@ pub(crate) struct Config {
 
     pub(crate) log_filter: String,
     pub(crate) log_format: LogFormat,
+}
+
+/// Whether a credential is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthMode {
+    /// On a loopback address as soon as there is a key, elsewhere always.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// How log lines are written.
@@ -68,6 +82,8 @@ impl Default for Config {
             http_workers: None,
             server: ServerSettings::default(),
             drain_delay: Duration::ZERO,
+            auth: AuthMode::Auto,
+            access_poll: Duration::from_millis(500),
             database: ConnectOptions::new(
                 DatabaseUrl::parse("sqlite://wallex.db").expect("invariant: a valid URL"),
             ),
