@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use wallex_domain::TenantId;
 
-use crate::ReadError;
+use crate::{BoxError, ReadError};
 
 /// One thing that a caller may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +178,9 @@ pub enum Refused {
     /// Whether it is good can't be told now.
     #[error(transparent)]
     Unavailable(#[from] ReadError),
+    /// Whether it is good can't be told now, because the keys of its issuer can't be had.
+    #[error("the issuer of the credential is not available")]
+    IssuerUnavailable(#[source] BoxError),
 }
 
 /// What memory alone can say of a credential; `None` when it has to be asked for.
