@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use wallex_ports::{Authenticator, Caller, Clock, Refused};
+use wallex_ports::{Authenticator, Caller, Clock, Recalled, Refused};
 
 use crate::claims::{self, BadClaims};
 use crate::issuer::{Issuer, IssuerError};
 use crate::jwks::{Digest, KeySet, Verified};
 use crate::keyring::{Keyring, NoKeys};
 use crate::settings::JwtSettings;
-use crate::token::{Malformed, Token};
+use crate::token::{Malformed, TOKEN_BYTES_MAX, Token};
 
 /// Why tokens can't be accepted at all.
 #[derive(Debug, Error)]
@@ -57,9 +57,8 @@ impl JwtAuthenticator {
         let token = Token::parse(text)?;
         let keys = self.keys().await?;
         let digest: Digest = Sha256::digest(text).into();
-        if let Some(known) = keys.verified(&digest) {
-            let is_good = self.clock.now().unix_ms() < known.until_ms;
-            return if is_good { Ok(known.caller) } else { Err(BadClaims::Expired.into()) };
+        if let Some(known) = self.remembered(&keys, &digest) {
+            return known;
         }
         let keys = self.signed_by(&token, keys).await?;
         let payload = token.payload().ok_or(Malformed::NotThreeParts)?;
@@ -67,6 +66,13 @@ impl JwtAuthenticator {
         let caller = Arc::new(caller);
         keys.remember(digest, Verified { caller: Arc::clone(&caller), until_ms });
         Ok(caller)
+    }
+
+    /// What was found of the token of that digest before.
+    fn remembered(&self, keys: &KeySet, digest: &Digest) -> Option<Result<Arc<Caller>, Rejected>> {
+        let Verified { caller, until_ms } = keys.verified(digest)?;
+        let is_good = self.clock.now().unix_ms() < until_ms;
+        Some(if is_good { Ok(caller) } else { Err(BadClaims::Expired.into()) })
     }
 
     /// The keys that count; those that were never fetched, or not for too long, are asked for once more.
@@ -122,22 +128,33 @@ fn check(token: &Token<'_>, keys: &KeySet) -> Checked {
     }
 }
 
+/// What the sender of a refused token is told of it.
+fn refused(rejected: Rejected) -> Refused {
+    // Never the token: the next one who reads the log could use it.
+    tracing::debug!(reason = %rejected, "a token was refused");
+    match rejected {
+        Rejected::Claims(BadClaims::Expired) => Refused::Expired,
+        Rejected::NoKeys(error) => Refused::IssuerUnavailable(error.into()),
+        Rejected::Malformed(_)
+        | Rejected::UnknownKey
+        | Rejected::Signature
+        | Rejected::Claims(_) => Refused::Unknown,
+    }
+}
+
 #[async_trait]
 impl Authenticator for JwtAuthenticator {
+    /// Tokens that were verified before. Others cost a signature, or a word with the issuer.
+    fn recall(&self, bearer: &str) -> Recalled {
+        if bearer.len() > TOKEN_BYTES_MAX {
+            return Some(Err(refused(Malformed::TooLong.into())));
+        }
+        let keys = self.keyring.current().ok()?;
+        let known = self.remembered(&keys, &Sha256::digest(bearer).into())?;
+        Some(known.map_err(refused))
+    }
+
     async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, Refused> {
-        let rejected = match self.verify(bearer).await {
-            Ok(caller) => return Ok(caller),
-            Err(rejected) => rejected,
-        };
-        // Never the token: the next one who reads the log could use it.
-        tracing::debug!(reason = %rejected, "a token was refused");
-        Err(match rejected {
-            Rejected::Claims(BadClaims::Expired) => Refused::Expired,
-            Rejected::NoKeys(error) => Refused::IssuerUnavailable(error.into()),
-            Rejected::Malformed(_)
-            | Rejected::UnknownKey
-            | Rejected::Signature
-            | Rejected::Claims(_) => Refused::Unknown,
-        })
+        self.verify(bearer).await.map_err(refused)
     }
 }

@@ -160,7 +160,8 @@ async fn a_key_that_is_rotated_in_is_fetched_and_one_that_is_out_counts_no_longe
     good(&authenticator, &by_old).await;
 
     issuer.publish(&[&new]);
-    // Known keys ask nobody.
+    // Known keys ask nobody, and known tokens not even them.
+    assert!(matches!(authenticator.recall(&by_old), Some(Ok(_))));
     good(&authenticator, &by_old).await;
     assert_eq!(issuer.key_fetches(), 1);
     let callers = tokio::join!(
@@ -170,6 +171,7 @@ async fn a_key_that_is_rotated_in_is_fetched_and_one_that_is_out_counts_no_longe
     );
     assert!(callers.0.is_ok() && callers.1.is_ok() && callers.2.is_ok());
     assert_eq!(issuer.key_fetches(), 2, "one fetch for all three");
+    assert!(authenticator.recall(&by_old).is_none());
     // Remembered or not: what only the old key vouches for is gone with it.
     unknown(&authenticator, &by_old, "signed by a key that is out").await;
     for n in 0..100 {
