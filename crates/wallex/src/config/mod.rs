@@ -3,6 +3,7 @@
 //! documentation and the example file all come from that table.
 
 mod docs;
+mod jwt;
 mod key;
 mod keys;
 mod report;
@@ -18,6 +19,8 @@ use wallex_database::{ConnectOptions, DatabaseUrl};
 use wallex_http_actix::{ApiSettings, ServerSettings};
 use wallex_ports::Shards;
 use wallex_projectors::WorkerSettings;
+
+use jwt::JwtConfig;
 
 pub(crate) use docs::{example_file, markdown};
 pub(crate) use keys::KEYS;
@@ -41,6 +44,7 @@ pub(crate) struct Config {
     /// `None`: what the database has, one for a new one.
     pub(crate) shards: Option<Shards>,
 
+    pub(crate) jwt: JwtConfig,
     pub(crate) api: ApiSettings,
     pub(crate) lane: LaneSettings,
 
@@ -89,6 +93,7 @@ impl Default for Config {
             ),
             auto_migrate: true,
             shards: None,
+            jwt: JwtConfig::default(),
             api: ApiSettings::default(),
             lane: LaneSettings::default(),
             projectors_auto_start: true,
