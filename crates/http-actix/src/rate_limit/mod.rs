@@ -55,7 +55,7 @@ pub struct RateLimits {
 impl Default for RateLimits {
     fn default() -> Self {
         // What nobody who knows a credential ever comes near.
-        let auth_failures_per_minute = NonZeroU32::new(100);
+        let auth_failures_per_minute = NonZeroU32::new(300);
         Self { per_second: None, burst: None, auth_failures_per_minute }
     }
 }
@@ -93,7 +93,7 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a request of `caller`, where that is limited; [`Allowance::refused`] says whether it was
+    /// Counts a request of `caller`, where that is limited; [`Allowance::refused_for_s`] says whether it was
     /// one too many.
     pub(crate) fn count(&self, caller: &Caller, peer: Option<SocketAddr>) -> Option<Allowance> {
         let (callers, open_callers) = (self.callers.as_ref()?, self.open_callers.as_ref()?);
@@ -105,17 +105,16 @@ impl RateLimiter {
     }
 
     /// Refuses to look at `credential` when its sender has sent too many that nobody knows.
-    pub(crate) fn may_try(
-        &self,
-        credential: &str,
-        peer: Option<SocketAddr>,
-    ) -> Result<(), Allowance> {
+    ///
+    /// # Errors
+    /// In how many seconds it will be looked at.
+    pub(crate) fn may_try(&self, credential: &str, peer: Option<SocketAddr>) -> Result<(), u64> {
         let (Some(failures), Some(peer)) = (&self.failures, peer) else { return Ok(()) };
         let allowance = failures.buckets.look(&network(peer.ip()), self.now_ns());
-        if allowance.wait.is_some() && !failures.was_good(credential) {
-            return Err(allowance);
+        match allowance.refused_for_s() {
+            Some(seconds) if !failures.was_good(credential) => Err(seconds),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Remembers what became of a credential that was looked at.
@@ -170,8 +169,8 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Allowance {
-    /// In how many whole seconds there is room again, when there is none.
-    pub(crate) fn retry_after_s(&self) -> Option<u64> {
+    /// In how many seconds there is room again, when there was none.
+    pub(crate) fn refused_for_s(&self) -> Option<u64> {
         self.wait.map(seconds)
     }
 
@@ -275,7 +274,7 @@ mod tests {
             limiter.tried(guess, guesser, Tried::Unknown);
         }
         let refused = limiter.may_try("wlx_new", guesser).expect_err("too many");
-        assert_eq!(refused.retry_after_s(), Some(20));
+        assert_eq!(refused, 20);
         assert_eq!(limiter.may_try("wlx_good", guesser), Ok(()), "it is known already");
         assert_eq!(limiter.may_try("wlx_new", other), Ok(()));
         advance(Duration::from_secs(20)).await;
@@ -295,6 +294,6 @@ mod tests {
         let told = [RATE_LIMIT_LIMIT, RATE_LIMIT_REMAINING, RATE_LIMIT_RESET]
             .map(|name| headers.get(name).and_then(|value| value.to_str().ok()));
         assert_eq!(told, [Some("10"), Some("0"), Some("2")]);
-        assert_eq!(allowance.retry_after_s(), Some(1));
+        assert_eq!(allowance.refused_for_s(), Some(1));
     }
 }

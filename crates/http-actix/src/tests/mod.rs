@@ -16,6 +16,7 @@ mod operations;
 mod projected;
 mod projections;
 mod protocol;
+mod rate_limits;
 mod reads;
 mod wire;
 
