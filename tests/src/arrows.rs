@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wallex-access", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-outbox", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-idempotency", &["wallex-database", "wallex-domain", "wallex-ports"]),
+    ("wallex-jwt", &["wallex-domain", "wallex-ports"]),
     (
         "wallex-unit-of-work",
         &[

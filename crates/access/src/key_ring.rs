@@ -139,6 +139,9 @@ impl KeyRing {
         let row = row.map(Row).ok_or_else(|| ReadError::Storage("there is no counter".into()))?;
         let (changes, has_keys) = (row.int("value")?, row.int("has_keys")? == 1);
         let mut memory = self.memory();
+        if has_keys && memory.has_keys == Some(false) {
+            tracing::info!("the first API key was made");
+        }
         if memory.changes != Some(changes) {
             memory.changes = Some(changes);
             memory.generation += 1;

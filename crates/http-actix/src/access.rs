@@ -10,9 +10,10 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Span;
-use wallex_ports::{AccessScope, Caller};
+use wallex_ports::{AccessScope, Caller, ReadError, Recalled, Refused};
 
 use crate::problem::Problem;
+use crate::rate_limit::Tried;
 use crate::read;
 use crate::state::Api;
 
@@ -79,18 +80,58 @@ pub(crate) async fn admit(
 async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> {
     let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
     let bearer = bearer(req.headers());
-    let admission = &api.state.admission;
-    let caller = match admission.recall(bearer) {
-        Some(recalled) => recalled?,
-        None => {
-            let (admission, bearer) = (Arc::clone(admission), bearer.map(ToOwned::to_owned));
-            let asking = async move { admission.admit(bearer.as_deref()).await };
-            read::within(api, api.state.settings.read_timeout, asking).await?
-        }
+    let caller = match api.state.admission.recall(bearer) {
+        Some(Ok(caller)) => caller,
+        recalled => match bearer {
+            None => ask(api, None, recalled).await??,
+            Some(credential) => try_credential(api, req, credential, recalled).await?,
+        },
     };
     Span::current().record("caller.id", caller.id.as_str());
+    count(api, req, &caller)?;
     needs.check(&caller)?;
     Ok(caller)
+}
+
+/// Whose credential it is, unless too many that are nobody's came from the same address.
+async fn try_credential(
+    api: &Api,
+    req: &HttpRequest,
+    credential: &str,
+    recalled: Recalled,
+) -> Result<Arc<Caller>, Problem> {
+    let peer = req.peer_addr();
+    api.rate_limiter.may_try(credential, peer).map_err(Problem::too_many_failures)?;
+    let asked = ask(api, Some(credential), recalled).await?;
+    match &asked {
+        Ok(_) => api.rate_limiter.tried(credential, peer, Tried::Good),
+        // Others were good once, or may be: their senders guess nothing.
+        Err(Refused::Unknown) => api.rate_limiter.tried(credential, peer, Tried::Unknown),
+        Err(_) => {}
+    }
+    Ok(asked?)
+}
+
+/// Who sent `bearer`, where that is not recalled.
+async fn ask(
+    api: &Api,
+    bearer: Option<&str>,
+    recalled: Recalled,
+) -> Result<Result<Arc<Caller>, Refused>, Problem> {
+    if let Some(recalled) = recalled {
+        return Ok(recalled);
+    }
+    let (admission, bearer) = (Arc::clone(&api.state.admission), bearer.map(ToOwned::to_owned));
+    // What is refused is an outcome here, not an error: it is counted first.
+    let asking = async move { Ok::<_, ReadError>(admission.admit(bearer.as_deref()).await) };
+    read::within(api, api.state.settings.read_timeout, asking).await
+}
+
+/// Counts the request as one of `caller`, and refuses it when there were too many.
+fn count(api: &Api, req: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
+    let Some(allowance) = api.rate_limiter.count(caller, req.peer_addr()) else { return Ok(()) };
+    req.extensions_mut().insert(allowance);
+    allowance.refused_for_s().map_or(Ok(()), |seconds| Err(Problem::rate_limited(seconds)))
 }
 
 /// What a request brings to identify itself; an empty text when that is no bearer credential, or more

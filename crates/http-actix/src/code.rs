@@ -33,10 +33,12 @@ pub(crate) enum Code {
     TransferToSameWallet,
     CreationNotDiscardable,
     IdempotencyKeyReused,
+    RateLimited,
     Internal,
     Overloaded,
     ShuttingDown,
     DatabaseUnavailable,
+    IssuerUnavailable,
     DatabaseNotMigrated,
     Contended,
     OutcomeUnknown,
@@ -45,7 +47,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
@@ -73,10 +75,12 @@ impl Code {
         Self::TransferToSameWallet,
         Self::CreationNotDiscardable,
         Self::IdempotencyKeyReused,
+        Self::RateLimited,
         Self::Internal,
         Self::Overloaded,
         Self::ShuttingDown,
         Self::DatabaseUnavailable,
+        Self::IssuerUnavailable,
         Self::DatabaseNotMigrated,
         Self::Contended,
         Self::OutcomeUnknown,
@@ -167,6 +171,9 @@ impl Code {
                 "idempotency-key-reused",
                 "The idempotency key was used for another request",
             ),
+            Self::RateLimited => {
+                (S::TOO_MANY_REQUESTS, "rate-limited", "Too many requests come too fast")
+            }
             Self::Internal => {
                 (S::INTERNAL_SERVER_ERROR, "internal", "Wallex failed, and that is its fault")
             }
@@ -176,6 +183,9 @@ impl Code {
             }
             Self::DatabaseUnavailable => {
                 (S::SERVICE_UNAVAILABLE, "database-unavailable", "The database is not available")
+            }
+            Self::IssuerUnavailable => {
+                (S::SERVICE_UNAVAILABLE, "issuer-unavailable", "The token issuer is not available")
             }
             Self::DatabaseNotMigrated => {
                 (S::SERVICE_UNAVAILABLE, "database-not-migrated", "The database is not migrated")

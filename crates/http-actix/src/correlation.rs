@@ -12,6 +12,7 @@ use wallex_ports::CorrelationId;
 use crate::errors::{Errors, FieldError};
 use crate::headers::{self, X_CORRELATION_ID};
 use crate::problem::Problem;
+use crate::rate_limit::Allowance;
 use crate::state::Api;
 
 /// What a request is followed by.
@@ -75,9 +76,13 @@ pub(crate) async fn correlate(
         .expect("invariant: visible ASCII is a header value");
     req.extensions_mut().insert(correlation);
     let mut response = next.call(req).await?;
+    let allowance = response.request().extensions().get::<Allowance>().copied();
     let head = response.response_mut().head_mut();
     head.headers_mut().insert(HeaderName::from_static("x-correlation-id"), echo);
     head.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(allowance) = allowance {
+        allowance.tell(head.headers_mut());
+    }
     if api.state.lifecycle.is_draining() {
         head.set_connection_type(ConnectionType::Close);
     }

@@ -32,6 +32,7 @@ mod page;
 mod problem;
 mod projected;
 mod query;
+mod rate_limit;
 mod read;
 mod request_hash;
 mod root_span;
@@ -51,6 +52,7 @@ pub use admin::json as admin_json;
 pub use answers::JsonAnswers;
 pub use metric_names::describe_metrics;
 pub use openapi::{openapi, openapi_json};
+pub use rate_limit::RateLimits;
 pub use server::{ServerSettings, server};
 pub use state::{ApiSettings, ApiState, Lifecycle, MetricsSource};
 #[cfg(any(test, fuzzing))]

@@ -20,6 +20,7 @@ use crate::code::Code;
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH, X_CORRELATION_ID};
 use crate::problem::{PROBLEM_JSON, ProblemJson};
 use crate::projected::PROJECTION_POSITION;
+use crate::rate_limit::{RATE_LIMIT_LIMIT, RATE_LIMIT_REMAINING, RATE_LIMIT_RESET};
 use crate::routes::Verb;
 use crate::{
     admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
@@ -337,7 +338,8 @@ impl Modify for Secured {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "An API key, `wlx_…`. What it allows is its scopes; each operation names the one that \
+                "An API key, `wlx_…`, or a token (JWT) of the issuer that the server trusts. What it \
+                 allows is its scopes; each operation names the one that \
                  it needs. A server on a loopback address that has no keys needs none.",
             ))
             .build();
@@ -366,7 +368,13 @@ fn refusals(needs: Needs) -> Vec<Code> {
     if needs == Needs::Operator || needs == Needs::Scope(AccessScope::Admin) {
         codes.push(Code::OperatorOnly);
     }
-    codes.extend([Code::Internal, Code::DatabaseUnavailable, Code::DatabaseNotMigrated]);
+    codes.extend([
+        Code::RateLimited,
+        Code::Internal,
+        Code::DatabaseUnavailable,
+        Code::DatabaseNotMigrated,
+        Code::IssuerUnavailable,
+    ]);
     codes
 }
 
@@ -409,8 +417,13 @@ impl Modify for AnswerHeaders {
                 if status == "401" || status == "403" {
                     add("WWW-Authenticate", schema::challenge());
                 }
-                if status == "503" || status == "504" {
+                if ["429", "503", "504"].contains(&status.as_str()) {
                     add("Retry-After", schema::retry_after());
+                }
+                if operation.security.is_some() && status != "401" {
+                    add(RATE_LIMIT_LIMIT, schema::rate_limit_limit());
+                    add(RATE_LIMIT_REMAINING, schema::rate_limit_remaining());
+                    add(RATE_LIMIT_RESET, schema::rate_limit_reset());
                 }
                 if is_projected && (status == "200" || status == "504") {
                     add(PROJECTION_POSITION, schema::projection_position());

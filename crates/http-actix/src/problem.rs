@@ -42,16 +42,25 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    /// The methods that the route has, for a 405.
-    allow: Option<&'static str>,
-    /// What `WWW-Authenticate` says, for a 401 or a 403.
-    challenge: Option<Cow<'static, str>>,
+    /// The header that comes with it.
+    header: Option<ProblemHeader>,
     /// The operation that is in the way.
     operation_id: Option<Uuid>,
-    /// How far the projection that is behind had come.
-    position: Option<Box<str>>,
     /// What is behind it, for the log alone.
     cause: Option<Box<str>>,
+}
+
+/// What else a client is told, by a header.
+#[derive(Debug)]
+enum ProblemHeader {
+    /// The methods that the route has, for a 405.
+    Allow(&'static str),
+    /// How to come in, for a 401 or a 403.
+    WwwAuthenticate(Cow<'static, str>),
+    /// When to come again, in seconds, for a 429.
+    RetryAfterS(u64),
+    /// How far the projection that is behind had come.
+    Position(Box<str>),
 }
 
 /// An error, as RFC 9457 has it. Clients branch on `code`.
@@ -94,9 +103,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            allow: None,
-            challenge: None,
-            position: None,
+            header: None,
             operation_id: None,
             cause: None,
         }
@@ -116,7 +123,10 @@ impl Problem {
 
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("This route has {allow}.");
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self {
+            header: Some(ProblemHeader::Allow(allow)),
+            ..Self::new(Code::MethodNotAllowed, detail)
+        }
     }
 
     fn unauthenticated(why: &Refused) -> Self {
@@ -134,7 +144,7 @@ impl Problem {
             ),
         };
         Self {
-            challenge: Some(challenge),
+            header: Some(ProblemHeader::WwwAuthenticate(challenge)),
             cause: Some(why.to_string().into()),
             ..Self::new(Code::Unauthenticated, detail)
         }
@@ -143,14 +153,48 @@ impl Problem {
     pub(crate) fn insufficient_scope(needed: AccessScope) -> Self {
         let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{needed}\"");
         let detail = format!("This needs the scope {needed}, which the credential does not have.");
-        Self { challenge: Some(challenge.into()), ..Self::new(Code::InsufficientScope, detail) }
+        Self {
+            header: Some(ProblemHeader::WwwAuthenticate(challenge.into())),
+            ..Self::new(Code::InsufficientScope, detail)
+        }
     }
 
     pub(crate) fn operator_only() -> Self {
         let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\"");
         let detail = "This is about the whole server: it needs the scope admin of the tenant \
                       default. Name one wallet of your own, where that is possible.";
-        Self { challenge: Some(challenge.into()), ..Self::new(Code::OperatorOnly, detail) }
+        Self {
+            header: Some(ProblemHeader::WwwAuthenticate(challenge.into())),
+            ..Self::new(Code::OperatorOnly, detail)
+        }
+    }
+
+    /// A 429: this many seconds from now there is room again.
+    pub(crate) fn rate_limited(retry_after_s: u64) -> Self {
+        let detail = format!(
+            "You may call again in {retry_after_s} s: see Retry-After. Nothing was done, and an \
+             Idempotency-Key stays as good as new."
+        );
+        Self {
+            header: Some(ProblemHeader::RetryAfterS(retry_after_s)),
+            ..Self::new(Code::RateLimited, detail)
+        }
+    }
+
+    /// A 429 for an address that has sent too many credentials that nobody knows.
+    pub(crate) fn too_many_failures(retry_after_s: u64) -> Self {
+        let detail = "Too many credentials that this server does not know came from your address. \
+                      Correct yours, and try again after what Retry-After says.";
+        Self {
+            header: Some(ProblemHeader::RetryAfterS(retry_after_s)),
+            ..Self::new(Code::RateLimited, detail)
+        }
+    }
+
+    fn issuer_unavailable(why: &Refused) -> Self {
+        let detail = "The keys of the token issuer can't be had, so whether your token is good can't \
+                      be told. Nothing was done; try again.";
+        Self { cause: Some(chain(why).into()), ..Self::new(Code::IssuerUnavailable, detail) }
     }
 
     /// A 500. What is behind it goes to the log, never to the client.
@@ -258,15 +302,21 @@ impl Problem {
         if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT = self.code.status() {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S));
         }
-        if let Some(position) = &self.position {
-            response.insert_header((PROJECTION_POSITION, position.as_ref()));
-        }
-        if let Some(challenge) = &self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
-        }
-        if let Some(allow) = self.allow {
-            response.insert_header((header::ALLOW, allow));
-        }
+        match &self.header {
+            Some(ProblemHeader::Allow(methods)) => {
+                response.insert_header((header::ALLOW, *methods))
+            }
+            Some(ProblemHeader::WwwAuthenticate(challenge)) => {
+                response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()))
+            }
+            Some(ProblemHeader::RetryAfterS(seconds)) => {
+                response.insert_header((header::RETRY_AFTER, *seconds))
+            }
+            Some(ProblemHeader::Position(position)) => {
+                response.insert_header((PROJECTION_POSITION, position.as_ref()))
+            }
+            None => &mut response,
+        };
         match self.code {
             // What is left of the body is not read, so the connection can't be used again.
             Code::RequestTimeout | Code::BodyTooLarge => response.force_close(),
@@ -397,8 +447,11 @@ impl From<ProjectionError> for Problem {
                 "The ledger does not have both legs of the transfer yet. Try again.".to_owned()
             }
         };
-        let position = Some(projected::in_words(&positions).into());
-        Self { position, ..Self::new(Code::ProjectionBehind, detail) }
+        let position = projected::in_words(&positions).into();
+        Self {
+            header: Some(ProblemHeader::Position(position)),
+            ..Self::new(Code::ProjectionBehind, detail)
+        }
     }
 }
 
@@ -406,6 +459,7 @@ impl From<Refused> for Problem {
     fn from(why: Refused) -> Self {
         match why {
             Refused::Unavailable(error) => error.into(),
+            Refused::IssuerUnavailable(_) => Self::issuer_unavailable(&why),
             why => Self::unauthenticated(&why),
         }
     }

@@ -309,6 +309,20 @@ pub(crate) fn retry_after() -> Object {
     integer("When to try again, in seconds.", 0, None, 1).build()
 }
 
+pub(crate) fn rate_limit_limit() -> Object {
+    let description = "How many requests the caller may make at once. There only where the server \
+                       limits them.";
+    integer(description, 1, None, 100).build()
+}
+
+pub(crate) fn rate_limit_remaining() -> Object {
+    integer("How many of them are left.", 0, None, 99).build()
+}
+
+pub(crate) fn rate_limit_reset() -> Object {
+    integer("In how many seconds all of them are there again.", 0, None, 1).build()
+}
+
 pub(crate) fn idempotency_key() -> Object {
     let description = "Makes the request safe to repeat: the same key with the same request gets \
                        the first answer again. Quoted or bare.";

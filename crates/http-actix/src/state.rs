@@ -12,6 +12,9 @@ use wallex_ports::{
     Recovery, Wallets,
 };
 
+use crate::RateLimits;
+use crate::rate_limit::RateLimiter;
+
 /// Everything that the handlers need from the outside.
 #[derive(Clone)]
 pub struct ApiState {
@@ -63,6 +66,8 @@ pub struct ApiSettings {
     /// How old a row of the outbox must be before a cleanup deletes it, when the request does not
     /// say.
     pub outbox_retention: Duration,
+    /// How often somebody may call.
+    pub rate_limits: RateLimits,
 }
 
 impl Default for ApiSettings {
@@ -74,6 +79,7 @@ impl Default for ApiSettings {
             projection_wait: Duration::from_secs(2),
             body_timeout: Duration::from_secs(10),
             outbox_retention: Duration::from_secs(24 * 60 * 60),
+            rate_limits: RateLimits::default(),
         }
     }
 }
@@ -111,6 +117,8 @@ impl Lifecycle {
 /// The state as the handlers see it.
 pub(crate) struct Api {
     pub(crate) state: ApiState,
+    /// Who has called how often.
+    pub(crate) rate_limiter: RateLimiter,
     /// Where the database is read. A connection belongs to the runtime that opened it, and actix
     /// gives every worker a runtime of its own that ends before the lane does: a connection opened
     /// there would be dead in the pool when the last commands are committed.
@@ -120,6 +128,7 @@ pub(crate) struct Api {
 impl Api {
     /// Must be called on the runtime that the lane runs on.
     pub(crate) fn new(state: ApiState) -> Self {
-        Self { state, runtime: Handle::current() }
+        let rate_limiter = RateLimiter::new(state.settings.rate_limits);
+        Self { state, rate_limiter, runtime: Handle::current() }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use wallex_domain::TenantId;
 
-use crate::ReadError;
+use crate::{BoxError, ReadError};
 
 /// One thing that a caller may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +120,9 @@ impl fmt::Display for AccessScopes {
     }
 }
 
+/// The id of whoever comes in where nobody is asked.
+const OPEN: &str = "open";
+
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -135,7 +138,13 @@ impl Caller {
     /// Who comes in where nobody is asked: of the tenant `default`, and free to do everything.
     #[must_use]
     pub fn open() -> Self {
-        Self { tenant: TenantId::default(), id: "open".to_owned(), scopes: AccessScopes::all() }
+        Self { tenant: TenantId::default(), id: OPEN.to_owned(), scopes: AccessScopes::all() }
+    }
+
+    /// Whether nobody was asked who it is.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.id == OPEN
     }
 
     /// Whether it operates the server, and not only what belongs to its tenant: an `admin` of the
@@ -178,6 +187,9 @@ pub enum Refused {
     /// Whether it is good can't be told now.
     #[error(transparent)]
     Unavailable(#[from] ReadError),
+    /// Whether it is good can't be told now, because the keys of its issuer can't be had.
+    #[error("the issuer of the credential is not available")]
+    IssuerUnavailable(#[source] BoxError),
 }
 
 /// What memory alone can say of a credential; `None` when it has to be asked for.
@@ -237,7 +249,7 @@ mod tests {
     #[test]
     fn operators_are_admins_of_the_default_tenant() {
         let open = Caller::open();
-        assert!(open.is_operator());
+        assert!(open.is_operator() && open.is_open());
         let tenant = TenantId::parse("acme").expect("valid");
         assert!(!Caller { tenant, ..open.clone() }.is_operator());
         let scopes = AccessScopes::from_iter([AccessScope::WalletsWrite]);

@@ -1,11 +1,13 @@
 //! The command line.
 
+mod keys;
 mod operate;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::keys::{AuditArgs, KeysAction};
 pub(crate) use self::operate::{
     DeadLettersAction, IdempotencyAction, Letter, OperationArgs, OutboxAction, Output,
     ProgressArgs, ProjectorsAction, WatchArgs, wallet_key,
@@ -24,7 +26,9 @@ Examples:
   wallex                                    Serve from a SQLite file, nothing to set up
   DATABASE_URL=postgres://wallex:secret@db/wallex wallex
                                             Serve from PostgreSQL
-  WALLEX_LISTEN=0.0.0.0:8080 wallex         Listen on every interface
+  wallex keys create --name shop --scopes wallets:read,wallets:write
+                                            Make an API key: from then on, one is needed
+  WALLEX_LISTEN=0.0.0.0:8080 wallex         Listen on every interface; needs a key
   wallex config                             Show every setting and where it comes from
   wallex migrate status                     Show what the database's schema has
   wallex openapi > openapi.json             Write the description of the REST API
@@ -35,6 +39,8 @@ Examples:
 Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md explains them):
   DATABASE_URL             sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME
   WALLEX_LISTEN            Address and port to listen on [127.0.0.1:8080]
+  WALLEX_AUTH              Whether requests need a credential: auto, on or off [auto: yes, but on
+                           a loopback address while there is no API key]
   WALLEX_CONFIG            TOML file with settings [wallex.toml, if there is one]
   WALLEX_AUTO_MIGRATE      Whether to migrate the database at start-up [true]
   PROJECTORS_AUTO_START    Whether the projectors start with the server [true]
@@ -102,6 +108,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: DeadLettersAction,
     },
+    /// Make, list, replace and take back API keys.
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
+    /// Print who did what to keys, projectors, dead letters and recovery, newest first.
+    Audit(AuditArgs),
     /// Print the OpenAPI description of the REST API.
     Openapi,
     /// Print the effective settings and where each comes from, secrets hidden.
@@ -143,6 +156,7 @@ pub(crate) struct ConfigArgs {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use wallex_domain::TenantId;
     use wallex_ports::{Scope, ShardPosition};
 
     use super::*;
@@ -190,13 +204,18 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(scope(&["rebuild"]), Scope::All);
-        let wallet = wallet_key(&"w-1".parse().expect("valid"));
+        let wallet = wallet_key(&"w-1".parse().expect("valid"), &TenantId::default());
         assert_eq!(scope(&["drift", "--wallet", "w-1"]), Scope::Wallet(wallet));
         let since = |shard, position| Scope::Since(ShardPosition { shard, position });
         assert_eq!(scope(&["rebuild", "--from-position", "7"]), since(0, 7));
         assert_eq!(scope(&["rebuild", "--from-position", "7", "--shard", "3"]), since(3, 7));
+        let tenant: TenantId = "acme".parse().expect("valid");
+        let wallet = wallet_key(&"w-1".parse().expect("valid"), &tenant);
+        let asked = scope(&["drift", "--wallet", "w-1", "--tenant", "acme"]);
+        assert_eq!(asked, Scope::Wallet(wallet));
         for bad in [
             &["rebuild", "--wallet", "a b"][..],
+            &["rebuild", "--tenant", "acme"],
             &["rebuild", "--wallet", "w-1", "--from-position", "7"],
             &["rebuild", "--shard", "3"],
             &["drift", "--from-position", "0"],
@@ -247,6 +266,11 @@ mod tests {
             "dead-letters show ledger w-1",
             "dead-letters replay --all",
             "dead-letters discard ledger w-1",
+            "keys create --name n --scopes admin",
+            "keys list",
+            "keys rotate abc123def456",
+            "keys revoke abc123def456",
+            "audit",
         ] {
             let words: Vec<_> = arguments.split(' ').chain(["--json"]).collect();
             assert!(parse(&words).is_ok(), "{arguments}");

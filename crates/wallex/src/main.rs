@@ -1,6 +1,7 @@
 //! The server and command line of Wallex: configuration, telemetry, wiring and subcommands. What a
 //! wallet is and how its money moves stands in the other crates; only this one sees them all.
 
+mod access;
 mod adapters;
 mod cli;
 mod commands;

@@ -18,6 +18,7 @@ use wallex_ports::{NotReady, Readiness};
 use wallex_postgres_eventstore::EventStore;
 use wallex_unit_of_work::SqlCommitter;
 
+use crate::access::{Access, Watching};
 use crate::adapters::{SystemClock, UuidV7Ids};
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -70,8 +71,12 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
         // Nothing was accepted yet; a migration under way is rolled back.
         () = stop.asked() => return Ok(()),
     };
-    let running = Running::start(&config, listener, Arc::clone(&db), &metrics, stop.clone())?;
-    announce(pretty, running.listen, &db.describe());
+    let listen = listener.local_addr().context("the listener has no address")?;
+    let access = Access::open(&config, &db, listen, None).await?;
+    let is_open = access.door.is_open() == Some(true);
+    let running =
+        Running::start(&config, listener, Arc::clone(&db), access, &metrics, stop.clone())?;
+    announce(pretty, listen, is_open, &db.describe());
     running.until(stop, &config).await
 }
 
@@ -107,14 +112,14 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listener().with_context(|| format!("can't listen on {address} (WALLEX_LISTEN)"))
 }
 
-fn announce(pretty: bool, listen: SocketAddr, database: &str) {
+fn announce(pretty: bool, listen: SocketAddr, is_open: bool, database: &str) {
     if pretty {
-        eprint!("{}", startup::banner(listen, database));
+        eprint!("{}", startup::banner(listen, is_open, database));
     } else {
         tracing::info!(
             listen = startup::url(listen),
             database,
-            r#try = startup::example(listen),
+            r#try = startup::example(listen, is_open),
             version = env!("CARGO_PKG_VERSION"),
             "Wallex listens"
         );
@@ -123,13 +128,13 @@ fn announce(pretty: bool, listen: SocketAddr, database: &str) {
 
 /// A server that stands.
 struct Running {
-    listen: SocketAddr,
     db: Arc<Database>,
     lane: LaneTask,
     projections: Projections,
     lifecycle: Lifecycle,
     server: actix_web::dev::Server,
     upkeep: tokio::task::JoinHandle<()>,
+    watching: Watching,
 }
 
 impl Running {
@@ -137,10 +142,11 @@ impl Running {
         config: &Config,
         listener: TcpListener,
         db: Arc<Database>,
+        access: Access,
         metrics: &Metrics,
         stop: Stop,
     ) -> anyhow::Result<Self> {
-        let listen = listener.local_addr().context("the listener has no address")?;
+        let watching = access.watch();
         let events = Arc::new(EventStore::new(Arc::clone(&db)));
         let tail = Arc::new(Tail::default());
         let readiness: Arc<dyn Readiness> =
@@ -158,6 +164,8 @@ impl Running {
         let projections = Projections::start(config, &db, tail, auto_start, commands.committed());
         let lifecycle = Lifecycle::new();
         let state = ApiState {
+            admission: access.door,
+            audit: access.audit,
             lane: commands,
             wallets: Arc::new(GroupedWallets::spawn(events.clone())),
             events,
@@ -175,7 +183,7 @@ impl Running {
             .context("the HTTP server can't be started")?;
         let upkeep = Upkeep::new(config, &db, readiness, metrics, &projections, auto_start, stop);
         let upkeep = tokio::spawn(upkeep.run());
-        Ok(Self { listen, db, lane, projections, lifecycle, server, upkeep })
+        Ok(Self { db, lane, projections, lifecycle, server, upkeep, watching })
     }
 
     /// Serves until `stop`; then: not ready, no new connections, finish what was accepted, close.
@@ -201,6 +209,7 @@ impl Running {
             tracing::warn!("a projection was still at work: its transaction is rolled back");
         }
         self.upkeep.await.context("upkeep failed")?;
+        self.watching.end().await.context("what follows the keys failed")?;
         if finished.is_err() {
             bail!(
                 "commands were still waiting for the database after WALLEX_SHUTDOWN_TIMEOUT_MS; \

@@ -3,20 +3,21 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// For people who look at a terminal.
-pub(crate) fn banner(listen: SocketAddr, database: &str) -> String {
+pub(crate) fn banner(listen: SocketAddr, is_open: bool, database: &str) -> String {
     let url = url(listen);
     format!(
         "Wallex {version}\n  listens on  {url}\n  database    {database}\n  try it at   {url}/docs\n\n\
          Or create a wallet:\n\n  {example}\n\n",
         version = env!("CARGO_PKG_VERSION"),
-        example = example(listen),
+        example = example(listen, is_open),
     )
 }
 
-/// A command line that creates a wallet.
-pub(crate) fn example(listen: SocketAddr) -> String {
+/// A command line that creates a wallet; with a place for a key where one is needed.
+pub(crate) fn example(listen: SocketAddr, is_open: bool) -> String {
+    let key = if is_open { "" } else { "-H \"Authorization: Bearer $WALLEX_KEY\" " };
     format!(
-        "curl -i {}/wallets -H 'Content-Type: application/json' \
+        "curl -i {}/wallets {key}-H 'Content-Type: application/json' \
          -d '{{\"walletId\":\"wallet-001\",\"ownerId\":\"user-001\",\"initialBalance\":100}}'",
         url(listen)
     )
@@ -49,7 +50,9 @@ mod tests {
 
     #[test]
     fn banner_says_where_on_what_and_what_to_try() {
-        let banner = banner(listening("127.0.0.1:8080"), "sqlite://wallex.db");
+        let listen = listening("127.0.0.1:8080");
+        assert!(banner(listen, false, "").contains("Authorization: Bearer $WALLEX_KEY"));
+        let banner = banner(listen, true, "sqlite://wallex.db");
         for part in ["http://127.0.0.1:8080\n", "sqlite://wallex.db", "curl -i http://127.0.0.1"] {
             assert!(banner.contains(part), "{banner}");
         }

@@ -30,6 +30,8 @@ mod projections;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
+mod rate_limits;
+#[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod wire;

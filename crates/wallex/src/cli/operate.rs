@@ -73,7 +73,7 @@ impl OperationArgs {
     /// Which wallets are meant.
     pub(crate) fn scope(&self) -> Scope {
         match (&self.scope.wallet, self.scope.from_position) {
-            (Some(id), _) => Scope::Wallet(wallet_key(id)),
+            (Some(id), _) => Scope::Wallet(wallet_key(id, &self.scope.tenant)),
             (None, Some(position)) => {
                 let shard = self.scope.shard.unwrap_or(0);
                 Scope::Since(ShardPosition { shard, position })
@@ -89,6 +89,9 @@ struct ScopeArgs {
     /// One wallet only.
     #[arg(long, value_name = "ID", conflicts_with_all = ["from_position", "shard"])]
     wallet: Option<WalletId>,
+    /// The tenant of `--wallet`.
+    #[arg(long, value_name = "TENANT", default_value = "default", requires = "wallet")]
+    tenant: TenantId,
     /// Only wallets that have an event at this position of the shard or behind it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     from_position: Option<u64>,
@@ -137,6 +140,9 @@ pub(crate) enum DeadLettersAction {
         /// Of one projector only.
         #[arg(long, value_name = "NAME")]
         projector: Option<String>,
+        /// Of one tenant only.
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<TenantId>,
         #[command(flatten)]
         output: Output,
     },
@@ -154,6 +160,9 @@ pub(crate) enum DeadLettersAction {
         projector: Option<String>,
         /// The wallet.
         wallet: Option<WalletId>,
+        /// The wallet's tenant.
+        #[arg(long, value_name = "TENANT", default_value = "default")]
+        tenant: TenantId,
         /// Every parked wallet of every projector.
         #[arg(long, conflicts_with_all = ["projector", "wallet"])]
         all: bool,
@@ -185,18 +194,21 @@ pub(crate) struct Letter {
     pub(crate) projector: String,
     /// The wallet.
     wallet: WalletId,
+    /// The wallet's tenant.
+    #[arg(long, value_name = "TENANT", default_value = "default")]
+    tenant: TenantId,
 }
 
 impl Letter {
     /// The wallet.
     pub(crate) fn wallet(&self) -> WalletKey {
-        wallet_key(&self.wallet)
+        wallet_key(&self.wallet, &self.tenant)
     }
 }
 
-/// A wallet of the one tenant that the command line knows.
-pub(crate) fn wallet_key(wallet_id: &WalletId) -> WalletKey {
-    WalletKey { tenant: TenantId::default(), wallet_id: wallet_id.clone() }
+/// A wallet of a tenant.
+pub(crate) fn wallet_key(wallet_id: &WalletId, tenant: &TenantId) -> WalletKey {
+    WalletKey { tenant: tenant.clone(), wallet_id: wallet_id.clone() }
 }
 
 fn parse_reason(text: &str) -> Result<String, String> {

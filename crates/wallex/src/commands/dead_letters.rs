@@ -2,6 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use serde::Serialize;
+use wallex_domain::TenantId;
 use wallex_http_actix::admin_json::{
     DeadLetterDetailJson, DeadLetterJson, DeadLetterListJson, ReplayJson,
 };
@@ -22,8 +23,8 @@ const PAGE: u32 = 200;
 pub(super) async fn run(ports: &Ports, action: &DeadLettersAction) -> anyhow::Result<Outcome> {
     let letters = ports.dead_letters.as_ref();
     match action {
-        DeadLettersAction::List { projector, output } => {
-            list(ports, projector.as_deref(), *output).await
+        DeadLettersAction::List { projector, tenant, output } => {
+            list(ports, tenant.as_ref(), projector.as_deref(), *output).await
         }
         DeadLettersAction::Show { letter, output } => {
             let (found, event) = show(letters, &letter.projector, &letter.wallet()).await?;
@@ -34,9 +35,13 @@ pub(super) async fn run(ports: &Ports, action: &DeadLettersAction) -> anyhow::Re
             }))
         }
         DeadLettersAction::Replay {
-            projector: Some(projector), wallet: Some(id), output, ..
+            projector: Some(projector),
+            wallet: Some(id),
+            tenant,
+            output,
+            ..
         } => {
-            let wallet = wallet_key(id);
+            let wallet = wallet_key(id, tenant);
             let replay = letters.replay(projector, &wallet).await;
             let replay = replay.map_err(|error| refused(projector, &wallet, error))?;
             settled(&replay, projector, &wallet, *output)
@@ -58,7 +63,12 @@ pub(super) async fn run(ports: &Ports, action: &DeadLettersAction) -> anyhow::Re
     }
 }
 
-async fn list(ports: &Ports, projector: Option<&str>, output: Output) -> anyhow::Result<Outcome> {
+async fn list(
+    ports: &Ports,
+    tenant: Option<&TenantId>,
+    projector: Option<&str>,
+    output: Output,
+) -> anyhow::Result<Outcome> {
     if let Some(name) = projector {
         // A misspelt name should not read as "nothing is parked".
         let statuses = ports.projectors.status().await.context("can't see the projectors")?;
@@ -66,7 +76,7 @@ async fn list(ports: &Ports, projector: Option<&str>, output: Output) -> anyhow:
             return Err(anyhow!("there is no projector {name:?}: see `wallex projectors list`"));
         }
     }
-    let letters = all(ports.dead_letters.as_ref(), projector).await?;
+    let letters = all(ports.dead_letters.as_ref(), tenant, projector).await?;
     Ok(Outcome::fine(if output.json {
         crate::pretty_json(&DeadLetterListJson::new(&letters, None))?
     } else {
@@ -77,12 +87,14 @@ async fn list(ports: &Ports, projector: Option<&str>, output: Output) -> anyhow:
 /// Every dead letter, page by page.
 async fn all(
     letters: &dyn DeadLetters,
+    tenant: Option<&TenantId>,
     projector: Option<&str>,
 ) -> anyhow::Result<Vec<DeadLetter>> {
     let mut found: Vec<DeadLetter> = Vec::new();
     loop {
         let after = found.last().map(|last| (last.projector.as_str(), &last.wallet));
-        let page = letters.list(projector, after, PAGE).await.context("can't see dead letters")?;
+        let page = letters.list(tenant, projector, after, PAGE).await;
+        let page = page.context("can't see dead letters")?;
         let is_last = page.len() < PAGE as usize;
         found.extend(page);
         if is_last {
@@ -162,7 +174,7 @@ struct AllReplayed {
 async fn replay_all(letters: &dyn DeadLetters, output: Output) -> anyhow::Result<Outcome> {
     let mut told = AllReplayed::default();
     let mut complaints = Vec::new();
-    for letter in all(letters, None).await? {
+    for letter in all(letters, None, None).await? {
         match letters.replay(&letter.projector, &letter.wallet).await {
             Ok(Replay::Applied { events }) => {
                 told.settled += 1;
@@ -212,6 +224,7 @@ fn table(letters: &[DeadLetter]) -> String {
     }
     let mut table = Table::new([
         ("PROJECTOR", Left),
+        ("TENANT", Left),
         ("WALLET", Left),
         ("VERSION", Right),
         ("TYPE", Left),
@@ -222,6 +235,7 @@ fn table(letters: &[DeadLetter]) -> String {
     for letter in letters {
         table.row([
             letter.projector.clone(),
+            letter.wallet.tenant.to_string(),
             letter.wallet.wallet_id.to_string(),
             letter.version.to_string(),
             letter.event_type.clone(),
@@ -236,6 +250,7 @@ fn table(letters: &[DeadLetter]) -> String {
 fn detail(letter: &DeadLetter, event: Option<&StoredEvent>) -> String {
     let mut lines = vec![
         ("projector", letter.projector.clone()),
+        ("tenant", letter.wallet.tenant.to_string()),
         ("wallet", letter.wallet.wallet_id.to_string()),
         ("shard", letter.shard.to_string()),
         ("version", letter.version.to_string()),
@@ -283,18 +298,20 @@ mod tests {
     #[tokio::test]
     async fn parked_wallets_are_listed() {
         let fakes = Arc::new(Fakes::default());
-        let list = DeadLettersAction::List { projector: None, output: Output::default() };
+        let list =
+            DeadLettersAction::List { projector: None, tenant: None, output: Output::default() };
         let none = run(&fakes.ports(), &list).await.expect("seen");
         assert_eq!(none.text, "nothing is parked\n");
         fakes.park("w-1");
         let one = run(&fakes.ports(), &list).await.expect("seen");
         assert_eq!(
             one.text,
-            "PROJECTOR  WALLET  VERSION  TYPE           TRIES  WAITING  ERROR\n\
-             ledger     w-1           2  WalletRenamed      3        2  unknown type\n"
+            "PROJECTOR  TENANT   WALLET  VERSION  TYPE           TRIES  WAITING  ERROR\n\
+             ledger     default  w-1           2  WalletRenamed      3        2  unknown type\n"
         );
         let misspelt = DeadLettersAction::List {
             projector: Some("legder".to_owned()),
+            tenant: None,
             output: Output::default(),
         };
         assert!(run(&fakes.ports(), &misspelt).await.is_err());
@@ -305,7 +322,7 @@ mod tests {
         let fakes = Arc::new(Fakes::default());
         let n = PAGE as usize * 2;
         (0..n).for_each(|i| fakes.park(&format!("w-{i:04}")));
-        assert_eq!(all(fakes.as_ref(), None).await.expect("seen").len(), n);
+        assert_eq!(all(fakes.as_ref(), None, None).await.expect("seen").len(), n);
     }
 
     #[tokio::test]
@@ -319,6 +336,7 @@ mod tests {
         let replay = DeadLettersAction::Replay {
             projector: Some("ledger".to_owned()),
             wallet: Some("w-1".parse().expect("valid")),
+            tenant: TenantId::default(),
             all: false,
             output: Output::default(),
         };

@@ -9,9 +9,11 @@ use clap::Parser;
 use uuid::Uuid;
 use wallex_domain::TenantId;
 use wallex_ports::{
-    DeadLetter, DeadLetterError, DeadLetters, Operation, OperationKind, OperationState,
-    OutboxShard, Progress, ProjectorState, ProjectorStatus, Projectors, ReadError, Recovery,
-    Replay, Report, Scope, StartError, Statistics, SteerError, StoredEvent, Timestamp, WalletKey,
+    AccessScope, Act, Actor, ApiKey, ApiKeyError, ApiKeyId, ApiKeyState, ApiKeys, AuditFilter,
+    AuditLine, AuditLog, AuditOutcome, DeadLetter, DeadLetterError, DeadLetters, IssuedKey,
+    NewApiKey, Operation, OperationKind, OperationState, OutboxShard, Progress, ProjectorState,
+    ProjectorStatus, Projectors, ReadError, Recovery, Replay, Report, Scope, Secret, StartError,
+    Statistics, SteerError, StoredEvent, Timestamp, WalletKey,
 };
 
 use super::Ports;
@@ -41,6 +43,8 @@ pub(super) struct Fakes {
     pub(super) older_than_ms: AtomicU64,
     /// How many events the projectors have still to apply, one less at each look.
     pub(super) lag: AtomicU64,
+    /// What stands in the audit log.
+    pub(super) lines: Mutex<Vec<AuditLine>>,
 }
 
 impl Fakes {
@@ -52,12 +56,21 @@ impl Fakes {
     }
 
     pub(super) fn ports(self: &Arc<Self>) -> Ports {
-        Ports { projectors: self.clone(), dead_letters: self.clone(), recovery: self.clone() }
+        let actor = Actor { id: "cli:somebody".to_owned(), correlation_id: None };
+        let ports = Ports {
+            projectors: self.clone(),
+            dead_letters: self.clone(),
+            recovery: self.clone(),
+            keys: self.clone(),
+            audit: self.clone(),
+            actor,
+        };
+        ports.audited()
     }
 
     /// Has the ledger park a wallet.
     pub(super) fn park(&self, wallet_id: &str) {
-        let wallet = wallet_key(&wallet_id.parse().expect("valid"));
+        let wallet = wallet_key(&wallet_id.parse().expect("valid"), &TenantId::default());
         let letter = DeadLetter {
             projector: "ledger".to_owned(),
             wallet: wallet.clone(),
@@ -242,5 +255,86 @@ impl Recovery for Fakes {
 
     async fn statistics(&self) -> Result<Statistics, ReadError> {
         Ok(Statistics { events: 1_234, database_bytes: 4_096, ..Statistics::default() })
+    }
+}
+
+/// The one key that there is.
+fn shop() -> ApiKey {
+    ApiKey {
+        id: "abc123def456".parse().expect("valid"),
+        tenant: TenantId::default(),
+        name: "shop".parse().expect("valid"),
+        scopes: [AccessScope::Admin].into_iter().collect(),
+        state: ApiKeyState::Usable,
+        created_by: "cli:somebody".to_owned(),
+        created_at: NOW,
+        expires_at: Some(NOW),
+        revoked_at: None,
+        replaced_by: None,
+    }
+}
+
+#[async_trait]
+impl ApiKeys for Fakes {
+    async fn create(&self, new: &NewApiKey, _: &Actor) -> Result<IssuedKey, ReadError> {
+        let NewApiKey { tenant, name, scopes, .. } = new.clone();
+        let key = ApiKey { tenant, name, scopes, expires_at: None, ..shop() };
+        Ok(IssuedKey { key, secret: Secret::new("wlx_secret".to_owned()) })
+    }
+
+    async fn list(&self, _: Option<&TenantId>) -> Result<Vec<ApiKey>, ReadError> {
+        Ok(vec![shop()])
+    }
+
+    async fn rotate(&self, id: &ApiKeyId, _: u64, _: &Actor) -> Result<IssuedKey, ApiKeyError> {
+        Err(ApiKeyError::Unknown(id.clone()))
+    }
+
+    async fn revoke(&self, id: &ApiKeyId, _: &Actor) -> Result<ApiKey, ApiKeyError> {
+        if *id == shop().id { Ok(shop()) } else { Err(ApiKeyError::Unknown(id.clone())) }
+    }
+}
+
+impl Fakes {
+    fn write(&self, act_id: Uuid, act: &Act, outcome: AuditOutcome, details: &str) {
+        let mut lines = self.lines.lock().expect("sound");
+        let position = lines.len() as u64 + 1;
+        lines.push(AuditLine {
+            position,
+            act_id,
+            at: NOW,
+            tenant: act.tenant.clone(),
+            actor: act.actor.id.clone(),
+            action: act.action.to_string(),
+            target: act.target.clone(),
+            outcome,
+            details: details.to_owned(),
+            correlation_id: None,
+        });
+    }
+}
+
+#[async_trait]
+impl AuditLog for Fakes {
+    async fn begin(&self, act: &Act) -> Result<Uuid, ReadError> {
+        self.write(Uuid::nil(), act, AuditOutcome::Requested, &act.details);
+        Ok(Uuid::nil())
+    }
+
+    async fn end(
+        &self,
+        act_id: Uuid,
+        act: &Act,
+        outcome: AuditOutcome,
+        details: &str,
+    ) -> Result<(), ReadError> {
+        self.write(act_id, act, outcome, details);
+        Ok(())
+    }
+
+    async fn list(&self, filter: &AuditFilter, _: u32) -> Result<Vec<AuditLine>, ReadError> {
+        let lines = self.lines.lock().expect("sound");
+        let by = |line: &&AuditLine| filter.actor.as_ref().is_none_or(|by| *by == line.actor);
+        Ok(lines.iter().rev().filter(by).cloned().collect())
     }
 }

@@ -1,10 +1,13 @@
-//! The commands by which operators see and steer the projections. Each works through the ports of
+//! The commands by which operators see and steer the projections, and decide who comes in. Each works through the ports of
 //! the operations alone, so the tests give it projections in memory.
 
+mod actor;
+mod audit;
 mod dead_letters;
 mod drift;
 mod follow;
 mod idempotency;
+mod keys;
 mod outbox;
 mod progress;
 mod projectors;
@@ -24,9 +27,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use wallex_access::{SqlApiKeys, SqlAuditLog};
+use wallex_application::Audited;
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_migrations::SchemaReadiness;
-use wallex_ports::{DeadLetters, Projectors, Readiness, Recovery};
+use wallex_ports::{Actor, ApiKeys, AuditLog, DeadLetters, Projectors, Readiness, Recovery};
 use wallex_projectors::{
     RecoverySettings, SqlDeadLetters, SqlProjectors, SqlRecovery, projectors as all_projectors,
 };
@@ -43,6 +48,23 @@ pub(crate) struct Ports {
     pub(crate) projectors: Arc<dyn Projectors>,
     pub(crate) dead_letters: Arc<dyn DeadLetters>,
     pub(crate) recovery: Arc<dyn Recovery>,
+    pub(crate) keys: Arc<dyn ApiKeys>,
+    pub(crate) audit: Arc<dyn AuditLog>,
+    /// Who does it all.
+    pub(crate) actor: Actor,
+}
+
+impl Ports {
+    /// The same ports, as `self.actor` uses them: what they do stands in the audit log.
+    fn audited(self) -> Self {
+        let (log, by) = (|| Arc::clone(&self.audit), || self.actor.clone());
+        Self {
+            projectors: Arc::new(Audited::new(self.projectors, log(), by())),
+            dead_letters: Arc::new(Audited::new(self.dead_letters, log(), by())),
+            recovery: Arc::new(Audited::new(self.recovery, log(), by())),
+            ..self
+        }
+    }
 }
 
 /// What a command came to.
@@ -88,6 +110,10 @@ impl Outcome {
 /// When the database can't be used, or the command can't do what it is asked for.
 pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Outcome> {
     let db = Arc::new(crate::connect(config).await?);
+    if config.auto_migrate && matches!(command, Command::Keys { .. }) {
+        // A server that can be reached from elsewhere needs a key before it can start.
+        wallex_migrations::up(&db, config.shards).await?;
+    }
     let readiness = SchemaReadiness::new(Arc::clone(&db), config.shards);
     readiness.check().await.with_context(|| format!("can't use {}", db.describe()))?;
     let dead_letters: Arc<dyn DeadLetters> =
@@ -104,7 +130,11 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
         projectors: Arc::new(SqlProjectors::new(Arc::clone(&db))),
         recovery: recovery.clone(),
         dead_letters,
+        keys: Arc::new(SqlApiKeys::new(Arc::clone(&db), Arc::new(UuidV7Ids))),
+        audit: Arc::new(SqlAuditLog::new(Arc::clone(&db), Arc::new(UuidV7Ids))),
+        actor: actor::actor(),
     };
+    let ports = ports.audited();
     let outcome = dispatch(&ports, command, config.outbox_retention).await;
     // What was left under way ends at its next page, so that whoever goes on need not wait for its
     // lease to run out.
@@ -127,6 +157,8 @@ async fn dispatch(
         Command::Outbox { action } => outbox::run(ports, action, outbox_retention).await,
         Command::Idempotency { action } => idempotency::run(ports, action).await,
         Command::DeadLetters { action } => dead_letters::run(ports, action).await,
+        Command::Keys { action } => keys::run(ports, action).await,
+        Command::Audit(arguments) => audit::audit(ports, arguments).await,
         Command::Serve
         | Command::Worker
         | Command::Migrate { .. }

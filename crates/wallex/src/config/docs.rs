@@ -94,7 +94,7 @@ pub(crate) fn example_file() -> String {
 
 fn values(key: &Key) -> String {
     match key.kind {
-        Kind::Text { .. } => "text".to_owned(),
+        Kind::Text { .. } | Kind::MaybeText { .. } => "text".to_owned(),
         Kind::Whole { min, max, .. } => format!("{min} to {max}"),
         Kind::Switch { .. } => "`true` or `false`".to_owned(),
     }

@@ -33,6 +33,11 @@ pub(crate) type Expected = Cow<'static, str>;
 pub(crate) enum Kind {
     /// A text that something parses.
     Text { set: fn(&mut Config, &str) -> Result<(), Expected>, get: fn(&Config) -> String },
+    /// A text that may be missing.
+    MaybeText {
+        set: fn(&mut Config, &str) -> Result<(), Expected>,
+        get: fn(&Config) -> Option<String>,
+    },
     /// A whole number within bounds.
     Whole {
         min: u32,
@@ -82,6 +87,7 @@ impl Key {
     pub(crate) fn value(&self, config: &Config) -> Value {
         match self.kind {
             Kind::Text { get, .. } => Value::Text(get(config)),
+            Kind::MaybeText { get, .. } => get(config).map_or(Value::Unset, Value::Text),
             Kind::Whole { get, .. } => get(config).map_or(Value::Unset, Value::Whole),
             Kind::Switch { get, .. } => Value::Switch(get(config)),
         }

@@ -1,14 +1,15 @@
 //! The table of everything that can be set.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use wallex_database::DatabaseUrl;
-use wallex_domain::Currency;
+use wallex_domain::{Currency, TenantId};
 use wallex_ports::{MAX_SHARDS, Shards};
 
-use super::LogFormat;
 use super::key::{Expected, Key, Kind, key};
+use super::{AuthMode, LogFormat};
 
 /// An hour: a timeout beyond it is a slip of the pen.
 const TIMEOUT_MS_MAX: u32 = 60 * 60 * 1000;
@@ -99,6 +100,198 @@ pub(crate) const KEYS: &[Key] = &[
             unit: "milliseconds",
             set: |config, n| config.server.shutdown_timeout = whole_seconds(n),
             get: |config| as_ms(config.server.shutdown_timeout),
+        },
+    ),
+    key(
+        ACCESS,
+        "WALLEX_AUTH",
+        "auth",
+        "Whether a request needs a credential. `auto`: on a loopback address as soon as there is an \
+         API key, on any other always, and the server refuses to start there while there is none. \
+         `on`: always. `off`: never, and what is sent is not looked at: for a server behind \
+         something that decides who comes in.",
+        Kind::Text {
+            set: |config, text| {
+                config.auth = auth_mode(text).ok_or("must be auto, on or off")?;
+                Ok(())
+            },
+            get: |config| auth_mode_name(config.auth).to_owned(),
+        },
+    ),
+    key(
+        ACCESS,
+        "WALLEX_ACCESS_POLL_MS",
+        "access_poll_ms",
+        "How often a server asks the database whether keys have changed, in milliseconds. A key that \
+         is revoked lets nobody in after that time and one query.",
+        Kind::Whole {
+            min: 50,
+            max: 2_000,
+            unit: "milliseconds",
+            set: |config, n| config.access_poll = ms(n),
+            get: |config| as_ms(config.access_poll),
+        },
+    ),
+    key(
+        TOKENS,
+        "WALLEX_JWT_ISSUER",
+        "jwt_issuer",
+        "The OpenID Connect issuer whose tokens (JWT) are accepted beside API keys, exactly as their \
+         `iss` says. `https://`, or `http://` on a loopback address. Not set: no tokens are.",
+        Kind::MaybeText {
+            set: |config, text| {
+                wallex_jwt::checked_url(text).map_err(expected)?;
+                config.jwt.issuer = Some(text.to_owned());
+                Ok(())
+            },
+            get: |config| config.jwt.issuer.clone(),
+        },
+    )
+    .example("\"https://login.example.com\""),
+    key(
+        TOKENS,
+        "WALLEX_JWT_AUDIENCE",
+        "jwt_audience",
+        "What a token's `aud` must be, or have among others: the name that the issuer has for this \
+         service. Needed where there is an issuer.",
+        Kind::MaybeText {
+            set: |config, text| {
+                config.jwt.audience = Some(text.to_owned());
+                Ok(())
+            },
+            get: |config| config.jwt.audience.clone(),
+        },
+    )
+    .example("\"wallex\""),
+    key(
+        TOKENS,
+        "WALLEX_JWT_JWKS_URL",
+        "jwt_jwks_url",
+        "Where the issuer's keys are. Not set: where its `/.well-known/openid-configuration` says.",
+        Kind::MaybeText {
+            set: |config, text| {
+                wallex_jwt::checked_url(text).map_err(expected)?;
+                config.jwt.jwks_url = Some(text.to_owned());
+                Ok(())
+            },
+            get: |config| config.jwt.jwks_url.clone(),
+        },
+    )
+    .example("\"https://login.example.com/keys\""),
+    key(
+        TOKENS,
+        "WALLEX_JWT_TENANT_CLAIM",
+        "jwt_tenant_claim",
+        "The claim of a token that names its tenant.",
+        Kind::Text {
+            set: |config, text| {
+                text.clone_into(&mut config.jwt.tenant_claim);
+                Ok(())
+            },
+            get: |config| config.jwt.tenant_claim.clone(),
+        },
+    ),
+    key(
+        TOKENS,
+        "WALLEX_JWT_DEFAULT_TENANT",
+        "jwt_default_tenant",
+        "The tenant of tokens without that claim. Not set: they are refused. With `default`, such a \
+         token that has the scope `admin` operates the whole server.",
+        Kind::MaybeText {
+            set: |config, text| {
+                config.jwt.default_tenant = Some(TenantId::parse(text).map_err(expected)?);
+                Ok(())
+            },
+            get: |config| config.jwt.default_tenant.as_ref().map(ToString::to_string),
+        },
+    )
+    .example("\"default\""),
+    key(
+        TOKENS,
+        "WALLEX_JWT_SCOPE_CLAIM",
+        "jwt_scope_claim",
+        "The claim of a token that lists its scopes, in one text with spaces between them or in an \
+         array. Not set: `scope`, or else `scp`.",
+        Kind::MaybeText {
+            set: |config, text| {
+                config.jwt.scope_claim = Some(text.to_owned());
+                Ok(())
+            },
+            get: |config| config.jwt.scope_claim.clone(),
+        },
+    )
+    .example("\"scope\""),
+    key(
+        TOKENS,
+        "WALLEX_JWT_REFRESH_SECONDS",
+        "jwt_refresh_seconds",
+        "How often the issuer's keys are fetched, in seconds: so long may a key that the issuer has \
+         taken back still count. A key that is not known is fetched at once, at most every 10 seconds.",
+        Kind::Whole {
+            min: 10,
+            max: 24 * 60 * 60,
+            unit: "seconds",
+            set: |config, n| config.jwt.refresh_interval = Duration::from_secs(n.into()),
+            get: |config| u32::try_from(config.jwt.refresh_interval.as_secs()).ok(),
+        },
+    ),
+    key(
+        TOKENS,
+        "WALLEX_JWT_KEYS_AGE_MAX_SECONDS",
+        "jwt_keys_age_max_seconds",
+        "For how long the last keys count when the issuer does not answer, in seconds. After that, \
+         tokens are answered 503.",
+        Kind::Whole {
+            min: 10,
+            max: 30 * 24 * 60 * 60,
+            unit: "seconds",
+            set: |config, n| config.jwt.keys_age_max = Duration::from_secs(n.into()),
+            get: |config| u32::try_from(config.jwt.keys_age_max.as_secs()).ok(),
+        },
+    ),
+    key(
+        RATE_LIMITS,
+        "WALLEX_RATE_LIMIT_PER_SECOND",
+        "rate_limit_per_second",
+        "Requests that one caller may make in a second, in each process; more are answered 429. 0: any \
+         number. A caller is an API key or a token's subject; on an open server, an address.",
+        Kind::Whole {
+            min: 0,
+            max: 1_000_000,
+            unit: "requests",
+            set: |config, n| config.api.rate_limits.per_second = NonZeroU32::new(n),
+            get: |config| Some(config.api.rate_limits.per_second.map_or(0, NonZeroU32::get)),
+        },
+    ),
+    key(
+        RATE_LIMITS,
+        "WALLEX_RATE_LIMIT_BURST",
+        "rate_limit_burst",
+        "Requests that one caller may make at once after a pause. Not set: those of one second.",
+        Kind::Whole {
+            min: 1,
+            max: 1_000_000,
+            unit: "requests",
+            set: |config, n| config.api.rate_limits.burst = NonZeroU32::new(n),
+            get: |config| config.api.rate_limits.burst.map(NonZeroU32::get),
+        },
+    )
+    .example("100"),
+    key(
+        RATE_LIMITS,
+        "WALLEX_AUTH_FAILURES_PER_MINUTE",
+        "auth_failures_per_minute",
+        "Credentials that nobody knows which one address may send in a minute; then it is answered 429 \
+         for those that were not good before. 0: any number.",
+        Kind::Whole {
+            min: 0,
+            max: 1_000_000,
+            unit: "credentials",
+            set: |config, n| config.api.rate_limits.auth_failures_per_minute = NonZeroU32::new(n),
+            get: |config| {
+                let limit = config.api.rate_limits.auth_failures_per_minute;
+                Some(limit.map_or(0, NonZeroU32::get))
+            },
         },
     ),
     key(
@@ -427,6 +620,9 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 const SERVER: &str = "Server";
+const ACCESS: &str = "Access";
+const TOKENS: &str = "Tokens of an issuer";
+const RATE_LIMITS: &str = "Rate limits";
 const DATABASE: &str = "Database";
 const COMMANDS: &str = "Commands";
 const LANE: &str = "Command lane";
@@ -448,6 +644,20 @@ fn whole_seconds(n: u32) -> Duration {
 
 fn as_ms(duration: Duration) -> Option<u32> {
     u32::try_from(duration.as_millis()).ok()
+}
+
+fn auth_mode(text: &str) -> Option<AuthMode> {
+    [AuthMode::Auto, AuthMode::On, AuthMode::Off]
+        .into_iter()
+        .find(|mode| auth_mode_name(*mode) == text)
+}
+
+fn auth_mode_name(mode: AuthMode) -> &'static str {
+    match mode {
+        AuthMode::Auto => "auto",
+        AuthMode::On => "on",
+        AuthMode::Off => "off",
+    }
 }
 
 fn log_format(text: &str) -> Option<LogFormat> {

@@ -5,6 +5,7 @@
 mod docs;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod jwt;
 mod key;
 mod keys;
 mod report;
@@ -21,6 +22,8 @@ use wallex_http_actix::{ApiSettings, ServerSettings};
 use wallex_ports::Shards;
 use wallex_projectors::WorkerSettings;
 
+use jwt::JwtConfig;
+
 pub(crate) use docs::{example_file, markdown};
 pub(crate) use keys::KEYS;
 pub(crate) use report::{json, table};
@@ -35,11 +38,15 @@ pub(crate) struct Config {
     pub(crate) server: ServerSettings,
     pub(crate) drain_delay: Duration,
 
+    pub(crate) auth: AuthMode,
+    pub(crate) access_poll: Duration,
+
     pub(crate) database: ConnectOptions,
     pub(crate) auto_migrate: bool,
     /// `None`: what the database has, one for a new one.
     pub(crate) shards: Option<Shards>,
 
+    pub(crate) jwt: JwtConfig,
     pub(crate) api: ApiSettings,
     pub(crate) lane: LaneSettings,
 
@@ -50,6 +57,17 @@ pub(crate) struct Config {
 
     pub(crate) log_filter: String,
     pub(crate) log_format: LogFormat,
+}
+
+/// Whether a credential is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthMode {
+    /// On a loopback address as soon as there is a key, elsewhere always.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// How log lines are written.
@@ -70,11 +88,14 @@ impl Default for Config {
             http_workers: None,
             server: ServerSettings::default(),
             drain_delay: Duration::ZERO,
+            auth: AuthMode::Auto,
+            access_poll: Duration::from_millis(500),
             database: ConnectOptions::new(
                 DatabaseUrl::parse("sqlite://wallex.db").expect("invariant: a valid URL"),
             ),
             auto_migrate: true,
             shards: None,
+            jwt: JwtConfig::default(),
             api: ApiSettings::default(),
             lane: LaneSettings::default(),
             projectors_auto_start: true,

@@ -191,12 +191,15 @@ impl Loading {
                 self.config.lane.commit_deadline.as_millis(),
             ));
         }
+        if let Err(problem) = self.config.jwt.settings() {
+            self.problems.push(problem);
+        }
     }
 }
 
 fn parse(key: &Key, config: &mut Config, text: &str) -> Result<(), Cow<'static, str>> {
     match key.kind {
-        Kind::Text { set, .. } => set(config, text),
+        Kind::Text { set, .. } | Kind::MaybeText { set, .. } => set(config, text),
         Kind::Whole { min, max, unit, set, .. } => match text.parse() {
             Ok(number) if (min..=max).contains(&number) => {
                 set(config, number);
@@ -215,10 +218,10 @@ fn parse(key: &Key, config: &mut Config, text: &str) -> Result<(), Cow<'static, 
 /// in quotes is a mistake that should not wait for the next reader.
 fn from_toml(key: &Key, value: &toml::Value) -> Result<String, &'static str> {
     match (&key.kind, value) {
-        (Kind::Text { .. }, toml::Value::String(text)) => Ok(text.clone()),
+        (Kind::Text { .. } | Kind::MaybeText { .. }, toml::Value::String(text)) => Ok(text.clone()),
         (Kind::Whole { .. }, toml::Value::Integer(number)) => Ok(number.to_string()),
         (Kind::Switch { .. }, toml::Value::Boolean(on)) => Ok(on.to_string()),
-        (Kind::Text { .. }, _) => Err("must be a text in quotes"),
+        (Kind::Text { .. } | Kind::MaybeText { .. }, _) => Err("must be a text in quotes"),
         (Kind::Whole { .. }, _) => Err("must be a whole number without quotes"),
         (Kind::Switch { .. }, _) => Err("must be true or false without quotes"),
     }

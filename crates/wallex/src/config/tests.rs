@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::source::{Loaded, Problems, load};
-use super::{KEYS, LogFormat, example_file, json, markdown, table};
+use super::{Config, KEYS, LogFormat, example_file, json, markdown, table};
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
@@ -193,6 +193,37 @@ fn deadlines_that_contradict_each_other_are_refused() {
         problem.contains("must be greater than WALLEX_COMMIT_DEADLINE_MS (10000)"),
         "{problem}"
     );
+}
+
+#[test]
+fn tokens_are_set_up_whole_or_not_at_all() {
+    let issuer = ("WALLEX_JWT_ISSUER", "https://login.example.com");
+    assert!(problem("", &[issuer]).starts_with("WALLEX_JWT_AUDIENCE must be set"));
+    for alone in [
+        ("WALLEX_JWT_AUDIENCE", "wallex"),
+        ("WALLEX_JWT_JWKS_URL", "https://login.example.com/keys"),
+        ("WALLEX_JWT_DEFAULT_TENANT", "default"),
+        ("WALLEX_JWT_SCOPE_CLAIM", "scp"),
+    ] {
+        let problem = problem("", &[alone]);
+        assert!(problem.starts_with("WALLEX_JWT_ISSUER must be set"), "{problem}");
+        assert!(problem.contains(alone.0), "{problem}");
+    }
+    let both = [issuer, ("WALLEX_JWT_AUDIENCE", "wallex")];
+    let config = loaded("", &both).expect("valid").config;
+    let settings = config.jwt.settings().expect("valid").expect("tokens are accepted");
+    assert_eq!((settings.issuer.as_str(), settings.audience.as_str()), (issuer.1, "wallex"));
+    assert!(Config::default().jwt.settings().expect("valid").is_none());
+    let short = [both[0], both[1], ("WALLEX_JWT_KEYS_AGE_MAX_SECONDS", "299")];
+    assert!(problem("", &short).starts_with("WALLEX_JWT_KEYS_AGE_MAX_SECONDS must not be less"));
+}
+
+#[test]
+fn issuers_that_anybody_could_answer_for_are_refused() {
+    for name in ["WALLEX_JWT_ISSUER", "WALLEX_JWT_JWKS_URL"] {
+        let problem = problem("", &[(name, "http://login.example.com")]);
+        assert!(problem.contains(&format!("{name} must begin with https://")), "{problem}");
+    }
 }
 
 #[test]

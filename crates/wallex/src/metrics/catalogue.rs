@@ -104,6 +104,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "wallex_lane_retries_total",
         "Transactions tried again because the database asked for it.",
     ),
+    (
+        Kind::Counter,
+        wallex_jwt::KEY_FETCHES,
+        "Times that the keys of the token issuer were asked for, by outcome.",
+    ),
 ];
 
 /// What `name` means.

@@ -16,3 +16,9 @@ pub use keys::{ApiKeyJson, ApiKeyListJson, IssuedKeyJson};
 pub use operations::{OperationJson, ProgressJson};
 pub use outbox::{CleanupJson, OutboxJson, StatisticsJson};
 pub use projectors::{ProjectorJson, ProjectorListJson};
+
+/// A time as the API writes it: RFC 3339, in UTC, with milliseconds.
+#[must_use]
+pub fn time(at: wallex_ports::Timestamp) -> String {
+    crate::wallet::rfc3339(at)
+}
