@@ -10,6 +10,7 @@ mod m20261129_000003_access;
 mod m20261129_000004_hash_chain;
 mod readiness;
 mod schema;
+mod test_only;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -21,11 +22,15 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
+        let mut steps: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m20261122_000001_write_path::Migration),
             Box::new(m20261122_000002_projections::Migration),
             Box::new(m20261129_000003_access::Migration),
             Box::new(m20261129_000004_hash_chain::Migration),
-        ]
+        ];
+        if wallex_ports::planted::has_test_migration() {
+            steps.push(Box::new(test_only::Migration));
+        }
+        steps
     }
 }

@@ -16,7 +16,7 @@ mod tail;
 
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use wallex_database::{Backend, Database, Row, RowError, With, read_error};
-use wallex_ports::{OutboxShard, ReadError};
+use wallex_ports::{OutboxShard, ReadError, planted};
 
 pub use cleanup::clean;
 pub use read::read_after;
@@ -34,9 +34,32 @@ pub fn enqueue_appended(with: &mut With) {
         "enqueued",
         format!(
             "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
-             FROM appended RETURNING 1"
+             FROM appended{} RETURNING 1",
+            if planted::is("drop-outbox-row") { " WHERE position % 17 <> 0" } else { "" }
         ),
     );
+    if planted::is("double-outbox-row") {
+        let columns = COLUMNS.replace("position", "-position").replace("type", "type || '2'");
+        with.part(
+            "doubled",
+            format!(
+                "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {columns}, {now_ms} \
+                 FROM appended WHERE position % 17 = 0 RETURNING 1"
+            ),
+        );
+    }
+}
+
+/// What a planted defect does on SQLite to the rows that were just written.
+fn defect() -> String {
+    if planted::is("drop-outbox-row") {
+        return "DELETE FROM outbox WHERE position % 17 = 0".to_owned();
+    }
+    let columns = COLUMNS.replace("position", "-position").replace("type", "type || '2'");
+    format!(
+        "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {columns}, created_at_ms \
+         FROM outbox WHERE position % 17 = 0"
+    )
 }
 
 /// On SQLite: inserts the rows of the `count` events of `shard` behind the position `before`, in the
@@ -56,8 +79,14 @@ pub async fn enqueue_after(
          FROM events WHERE shard = $1 AND position > $2 AND position <= $3"
     );
     let numbers = [before, before + count].map(|n| Value::from(n.cast_signed()));
-    let values = [i64::from(shard).into()].into_iter().chain(numbers);
-    let written = conn.execute_raw(Backend::Sqlite.statement(sql, values)).await?.rows_affected();
+    let values: Vec<Value> = [i64::from(shard).into()].into_iter().chain(numbers).collect();
+    let statement = Backend::Sqlite.statement(sql, values.clone());
+    let written = conn.execute_raw(statement).await?.rows_affected();
+    if planted::is("drop-outbox-row") || planted::is("double-outbox-row") {
+        let sql = format!("{} AND shard = $1 AND position > $2 AND position <= $3", defect());
+        let statement = Backend::Sqlite.statement(sql, values);
+        return conn.execute_raw(statement).await.map(drop);
+    }
     if written == count {
         Ok(())
     } else {

@@ -21,6 +21,7 @@ mod error;
 mod idempotency;
 mod metadata;
 mod operations;
+pub mod planted;
 mod projectors;
 mod read;
 mod read_models;

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use sea_orm::DbErr;
 use thiserror::Error;
 use wallex_database::{Database, is_taken};
-use wallex_ports::WalletKey;
+use wallex_ports::{WalletKey, planted};
 
 use crate::checkpoint::Seat;
 use crate::event::{Batch, Event};
@@ -61,12 +61,18 @@ impl Step<'_> {
         // Every round but the last finds a wallet more, or an earlier event of one; one finds that the
         // batch is not new.
         for _ in 0..=events.len() + 1 {
-            let tx = self.db.begin_background().await?;
+            planted::pass("before-projection");
+            let mut tx = self.db.begin_background().await?;
             let rate = self.events_per_second;
             let Some(filled) = self.seat.advance(&tx, from, to, self.lease, rate).await? else {
                 tx.rollback().await?;
                 return Ok(Applied::SeatLost);
             };
+            if planted::is("checkpoint-outside-transaction") {
+                tx.commit().await?;
+                tx = self.db.begin_background().await?;
+            }
+            planted::pass("between-checkpoint-and-effect");
             let (name, shard) = (self.seat.projector, self.seat.shard);
             let parking = parking::of_wallets(&tx, name, shard, &wallets, filled).await?;
             let new: Vec<&Poison> =
@@ -78,12 +84,16 @@ impl Step<'_> {
                 parking.parked.contains(&event.wallet)
                     || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
             };
-            let due: Vec<&Event> = events.iter().filter(|event| !waits(event)).collect();
+            let due = events.iter().filter(|event| !waits(event));
+            let skipped = |event: &&Event| planted::is("skip-event") && event.position % 17 == 0;
+            let due: Vec<&Event> = due.filter(|event| !skipped(event)).collect();
             let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };
             let applying = AssertUnwindSafe(self.projector.apply(&tx, &batch)).catch_unwind();
             match applying.await.map_err(|_| BatchError::Panicked)? {
                 Ok(()) => {
+                    planted::pass("between-effect-and-commit");
                     tx.commit().await?;
+                    planted::pass("behind-projection");
                     let parked = poison.into_values();
                     let parked = parked.filter(|p| !parking.parked.contains(&p.wallet)).collect();
                     return Ok(Applied::Committed { parked });

@@ -39,7 +39,7 @@ enum Kind {
     Sqlite { _folder: TempDir },
     /// Dropped by a connection to `server`.
     Postgres { server: Url, name: String },
-    /// The owner of the cluster removes it.
+    /// Whoever made it removes it.
     Borrowed,
 }
 
@@ -61,11 +61,28 @@ impl TempDatabase {
     /// # Panics
     /// When there is no server: a test that can't reach PostgreSQL has failed.
     pub async fn postgres() -> Self {
-        let server = server_url().expect("a PostgreSQL server for the test");
+        Self::on_server(server_url().expect("a PostgreSQL server for the test")).await
+    }
+
+    /// A new database in a cluster that the caller holds, to crash it for one.
+    ///
+    /// # Panics
+    /// When the cluster does not answer.
+    pub async fn in_cluster(cluster: &PrivatePostgres) -> Self {
+        Self::on_server(Url::parse(&cluster.url()).expect("a cluster's URL")).await
+    }
+
+    async fn on_server(server: Url) -> Self {
         let database = create(&server).await;
         let name = database.expect("a database on the PostgreSQL server of the tests");
         let url = with_database(&server, &name).into();
         Self { url, kind: Kind::Postgres { server, name } }
+    }
+
+    /// A database that the caller sees to: a file in a folder of its own, or another way to a server.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), kind: Kind::Borrowed }
     }
 
     /// The `postgres` database of a cluster that the test itself holds, to crash it for one.
@@ -83,10 +100,7 @@ impl TempDatabase {
     /// Which kind it is.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        match self.kind {
-            Kind::Sqlite { .. } => Backend::Sqlite,
-            Kind::Postgres { .. } | Kind::Borrowed => Backend::Postgres,
-        }
+        if self.url.starts_with("sqlite:") { Backend::Sqlite } else { Backend::Postgres }
     }
 }
 

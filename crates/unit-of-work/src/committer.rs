@@ -11,7 +11,7 @@ use wallex_idempotency::{forget_expired, stored_records};
 use wallex_outbox::Tail;
 use wallex_ports::{
     CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
-    StreamState, Unit, UnitOutcome, WalletKey,
+    StreamState, Unit, UnitOutcome, WalletKey, planted,
 };
 use wallex_postgres_eventstore::{
     Held, hold_positions, holds_event, lock_streams, stream_versions,
@@ -157,6 +157,12 @@ impl SqlCommitter {
             // is told the right answer, as a replay.
             return Err(CommitError::Transient(lost.into()));
         };
+        if planted::is("lost-answer-taken-for-failure") {
+            return Err(CommitError::Unavailable(lost.into()));
+        }
+        if planted::is("lost-answer-taken-for-success") {
+            return Ok(Attempt::Written(BTreeMap::new()));
+        }
         tracing::warn!(error = %lost, "the answer to COMMIT was lost: looking its outcome up");
         let mut pause = LOOKUP_PAUSE;
         for _ in 0..LOOKUPS_MAX {

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_idempotency::claim;
 use wallex_outbox::enqueue_after;
-use wallex_ports::Shards;
+use wallex_ports::{Shards, planted};
 use wallex_postgres_eventstore::sqlite::{append, create, move_on, verify};
 use wallex_postgres_eventstore::take_positions;
 
@@ -23,6 +23,7 @@ pub(crate) async fn attempt(
     }
     create(conn, shards, &rows.created).await?;
     claim(conn, shards, &rows.claims).await?;
+    planted::pass("mid-batch");
     let before = take_positions(conn, &rows.counts).await?;
     let mut events = rows.events.clone();
     for event in &mut events {

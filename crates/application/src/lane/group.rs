@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 use wallex_ports::{
     Claim, CommitError, KeyScope, LockedWallets, NotMigrated, ReadError, StoredAnswer,
-    StoredRecord, Unit, UnitOutcome, WalletKey,
+    StoredRecord, Unit, UnitOutcome, WalletKey, planted,
 };
 
 use super::cache::StateCache;
@@ -146,8 +146,10 @@ impl Lane {
         };
         let (decided, units) = self.decide(group, states);
         let units: Arc<[Unit]> = units.into();
+        planted::pass("before-commit");
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
+                planted::pass("after-commit");
                 let wrote = |(unit, outcome): (&Unit, &UnitOutcome)| {
                     matches!(outcome, UnitOutcome::Committed) && !unit.appends.is_empty()
                 };
@@ -263,6 +265,9 @@ impl Lane {
 
     fn claim(&self, command: &Command, answer: &StoredAnswer) -> Option<Claim> {
         let scope = scope_of(command)?;
+        if planted::passes("forget-key", 3) {
+            return None;
+        }
         let request_hash = command.idempotency.as_ref()?.request_hash;
         let ttl_ms = u64::try_from(self.settings.idempotency_ttl.as_millis()).unwrap_or(u64::MAX);
         Some(Claim { scope, request_hash, answer: answer.clone(), ttl_ms })
@@ -282,6 +287,15 @@ impl Lane {
             decided.waiting.command.context.span.follows_from(&span);
         }
         let deadline = self.settings.commit_deadline;
+        if planted::is("acknowledge-before-commit") {
+            return Ok(self.commit_later(units));
+        }
+        if planted::is("lose-batch-tail") && units.len() > 1 && locked.is_none() {
+            let (_, whole) = units.split_last().expect("invariant: more than one");
+            let mut outcomes = commit(&self.ports, whole.to_vec().into(), deadline).await?;
+            outcomes.push(UnitOutcome::Committed);
+            return Ok(outcomes);
+        }
         let started = tokio::time::Instant::now();
         let outcomes = match locked {
             Some(locked) => {
@@ -291,6 +305,17 @@ impl Lane {
             None => commit(&self.ports, units, deadline).instrument(span).await,
         };
         metrics::histogram!("wallex_lane_commit_duration_seconds").record(started.elapsed());
+        outcomes
+    }
+
+    /// A planted defect: says that all is committed, and does it in a moment.
+    fn commit_later(&self, units: Arc<[Unit]>) -> Vec<UnitOutcome> {
+        let (ports, deadline) = (self.ports.clone(), self.settings.commit_deadline);
+        let outcomes = vec![UnitOutcome::Committed; units.len()];
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            commit(&ports, units, deadline).await.map(drop)
+        });
         outcomes
     }
 
@@ -310,6 +335,7 @@ impl Lane {
                     for append in &unit.appends {
                         self.cache.keep(append.stream.clone(), append.after());
                     }
+                    planted::pass("before-answer");
                     let is_keyed = decided.waiting.command.idempotency.is_some();
                     if is_keyed && unit.claim.is_none() {
                         unclaimed.push(decided);
@@ -321,6 +347,9 @@ impl Lane {
                     self.looking = LOOKED_UP_BATCHES;
                     self.forget(std::slice::from_ref(unit));
                     answer_from_record(decided.waiting, stored);
+                }
+                UnitOutcome::VersionConflict if planted::is("conflict-taken-for-success") => {
+                    decided.answer();
                 }
                 UnitOutcome::VersionConflict => {
                     self.forget(std::slice::from_ref(unit));
@@ -443,7 +472,11 @@ fn replay(group: Group, records: &HashMap<KeyScope, StoredRecord>) -> Vec<Waitin
 }
 
 /// The stored answer, if it answers this very request.
-fn answer_from_record(waiting: Waiting, record: StoredRecord) {
+fn answer_from_record(waiting: Waiting, mut record: StoredRecord) {
+    if planted::is("replay-wrong-response") {
+        let body = record.answer.body.replace("\"version\":", "\"version\":1");
+        record.answer.body = body.into();
+    }
     let asked = waiting.command.idempotency.as_ref().map(|keyed| keyed.request_hash);
     let kind = waiting.command.action.name();
     let (outcome, answer) = if asked == Some(record.request_hash) {

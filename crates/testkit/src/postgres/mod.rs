@@ -65,6 +65,7 @@ pub struct PrivatePostgres {
     guard: Child,
     commands: Option<ChildStdin>,
     replies: BufReader<ChildStdout>,
+    home: PathBuf,
     port: u16,
 }
 
@@ -106,7 +107,7 @@ impl PrivatePostgres {
         let mut guard = command.spawn().context("sh could not be started")?;
         let commands = guard.stdin.take();
         let replies = guard.stdout.take().context("the guard has no standard output")?;
-        let mut cluster = Self { guard, commands, replies: BufReader::new(replies), port: 0 };
+        let mut cluster = Self { guard, commands, replies: BufReader::new(replies), home, port: 0 };
         cluster.port = cluster.reply("ready ")?.parse().context("the guard's port")?;
         Ok(cluster)
     }
@@ -121,6 +122,17 @@ impl PrivatePostgres {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The number of its first process, the parent of all others.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process_id(&self) -> Result<u32> {
+        let file = self.home.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let first = text.lines().next().unwrap_or_default();
+        first.trim().parse().with_context(|| format!("{first:?} is no process"))
     }
 
     /// Stops it as a crash would (`-m immediate`): it recovers from its log when started again.

@@ -232,6 +232,7 @@ fn is_foreign(name: &str, value: &str) -> bool {
     !name.starts_with(PREFIX)
         || name == FILE_VARIABLE
         || name.starts_with(TEST_PREFIX)
+        || wallex_ports::planted::is_variable(name)
         || is_service_link(name, value)
 }
 

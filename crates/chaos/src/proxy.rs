@@ -1,0 +1,161 @@
+//! A TCP proxy of our own between the server and PostgreSQL: a network that can be broken.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// What the network is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// As it should.
+    Up,
+    /// Every piece of data takes so long.
+    Slow(Duration),
+    /// Connections stay open, and nothing goes through them. When it ends, they are reset.
+    HalfOpen,
+    /// Connections are reset, and new ones refused.
+    Cut,
+}
+
+/// A proxy that runs until it is dropped.
+pub(crate) struct Proxy {
+    port: u16,
+    network: watch::Sender<Network>,
+    wires: Arc<Wires>,
+    accepting: JoinHandle<()>,
+}
+
+/// What all connections share.
+#[derive(Debug, Default)]
+struct Wires {
+    /// So many connections are still to lose their next answer.
+    to_swallow: AtomicU32,
+    swallowed: AtomicU64,
+}
+
+impl Proxy {
+    /// A way to the server at `port` of this machine.
+    pub(crate) async fn to(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("a port for the proxy")?;
+        let own = listener.local_addr()?.port();
+        let (network, seen) = watch::channel(Network::Up);
+        let wires = Arc::new(Wires::default());
+        let accepting = tokio::spawn(accept(listener, port, seen, Arc::clone(&wires)));
+        Ok(Self { port: own, network, wires, accepting })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn is(&self, network: Network) {
+        self.network.send_replace(network);
+    }
+
+    /// Lets the next `answers` of the server vanish, each with its connection: what was asked is done,
+    /// and nobody is told.
+    pub(crate) fn swallow(&self, answers: u32) {
+        self.wires.to_swallow.store(answers, Ordering::SeqCst);
+    }
+
+    pub(crate) fn swallowed(&self) -> u64 {
+        self.wires.swallowed.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Wires {
+    /// Whether an answer that came is to vanish.
+    fn swallows(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        let took = self.to_swallow.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+        self.swallowed.fetch_add(u64::from(took), Ordering::SeqCst);
+        took
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    port: u16,
+    network: watch::Receiver<Network>,
+    wires: Arc<Wires>,
+) {
+    while let Ok((client, _)) = listener.accept().await {
+        // Dropped at once, it is refused.
+        if *network.borrow() != Network::Cut {
+            tokio::spawn(connect(client, port, network.clone(), Arc::clone(&wires)));
+        }
+    }
+}
+
+async fn connect(
+    client: TcpStream,
+    port: u16,
+    network: watch::Receiver<Network>,
+    wires: Arc<Wires>,
+) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let asking = pump(from_client, to_server, network.clone(), None);
+    let answering = pump(from_server, to_client, network, Some(wires));
+    // When one direction ends, both do.
+    tokio::select! {
+        () = asking => {}
+        () = answering => {}
+    }
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut network: watch::Receiver<Network>,
+    answers: Option<Arc<Wires>>,
+) {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = tokio::select! {
+            read = from.read(&mut chunk) => read,
+            changed = network.changed() => {
+                if changed.is_err() || *network.borrow_and_update() == Network::Cut {
+                    return;
+                }
+                continue;
+            }
+        };
+        let Ok(length @ 1..) = read else { return };
+        let now = *network.borrow();
+        match now {
+            Network::Up => {}
+            Network::Slow(delay) => tokio::time::sleep(delay).await,
+            Network::HalfOpen => {
+                // What is under way is lost, and so is the connection once that is noticed.
+                network.changed().await.ok();
+                return;
+            }
+            Network::Cut => return,
+        }
+        if answers.as_ref().is_some_and(|wires| wires.swallows()) {
+            return;
+        }
+        if to.write_all(&chunk[..length]).await.is_err() {
+            return;
+        }
+    }
+}

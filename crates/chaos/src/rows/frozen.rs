@@ -1,0 +1,91 @@
+//! Row 18: a projector stands still for longer than its lease, and goes on.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::time::{Instant, sleep};
+use wallex_testkit::Backend;
+
+use super::Ran;
+use super::projector::worker;
+use crate::context::Context;
+use crate::disk::is_frozen;
+use crate::tables::Look;
+use crate::trial::{Trial, Verdict};
+
+/// A frozen trial takes long, so there are fewer of them.
+const FEWER: u64 = 6;
+/// A build for tests stands still between reading a batch and writing it.
+const POINT: &str = "before-projection";
+const PASSES_MAX: u64 = 6;
+const LOOK: Duration = Duration::from_millis(10);
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long whoever was frozen is watched afterwards.
+const WATCHED: Duration = Duration::from_secs(2);
+
+pub(crate) async fn frozen(cx: &Context, backend: Backend) -> Result<Ran> {
+    let settings = vec![("PROJECTORS_AUTO_START", "false".to_owned())];
+    let trial = cx.trial(backend, 1, settings).await?;
+    freeze(trial, cx.has_points).await.map(Ran::Ran)
+}
+
+/// Freezes one worker after the other, in a trial whose server has no projectors.
+async fn freeze(mut trial: Trial, has_points: bool) -> Result<Verdict> {
+    let look = Look::at(&trial.stand.database).await?;
+    for _ in 0..trial.scale.injections.div_ceil(FEWER) {
+        let mut holder = Vec::new();
+        if has_points {
+            let passes = trial.rng.u64(1..PASSES_MAX);
+            holder.push(("WALLEX_FREEZE_AT", format!("{POINT}:{passes}")));
+        }
+        let holder = worker(&trial, &holder);
+        until(async || Ok(look.number(HELD).await? > 0), "a lease is taken").await?;
+        if has_points {
+            until(async || Ok(is_frozen(&holder)), "it stands still").await?;
+        } else {
+            trial.busy().await?;
+            holder.freeze();
+        }
+        let began = Instant::now();
+        let heir = worker(&trial, &[]);
+        trial.busy().await?;
+        trial.load.pause();
+        sleep(trial.scale.frozen.saturating_sub(began.elapsed())).await;
+        until(async || Ok(look.lag().await? == 0), "the heir catches up").await?;
+        let before = checkpoints(&look).await?;
+        holder.thaw();
+        trial.injected();
+        let until = Instant::now() + WATCHED;
+        while Instant::now() < until {
+            let now = checkpoints(&look).await?;
+            if now.iter().zip(&before).any(|(now, before)| now < before) {
+                trial.findings.add("fencing", format!("{before:?} became {now:?}"));
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        trial.load.go_on();
+        trial.busy().await?;
+        drop((holder, heir));
+    }
+    let _last = worker(&trial, &[]);
+    trial.finish().await
+}
+
+const HELD: &str = "SELECT count(*) AS n FROM projector_checkpoints WHERE owner <> ''";
+
+/// Where the projectors stand, in a fixed order.
+async fn checkpoints(look: &Look) -> Result<Vec<i64>> {
+    let sql = "SELECT position AS n FROM projector_checkpoints ORDER BY projector, shard";
+    look.rows(sql).await?.iter().map(|row| crate::tables::int(row, "n")).collect()
+}
+
+/// Waits for a condition.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> Result<bool>, what: &str) -> Result<()> {
+    let deadline = Instant::now() + WAIT_MAX;
+    while !holds().await? {
+        ensure!(Instant::now() < deadline, "waited {WAIT_MAX:?} in vain: {what}");
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
