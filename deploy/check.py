@@ -1,14 +1,18 @@
-"""Renders the Helm chart with several sets of values, and holds every object against the schemas of
-Kubernetes. `just deploy-check` runs it, with the packages that it needs."""
+"""Holds the compose file against its specification, renders the Helm chart with several sets of values, and
+holds every object against the schemas of Kubernetes. `just deploy-check` runs it, with the packages that
+it needs."""
 
+import json
 import sys
 from pathlib import Path
 
+import compose_spec
 import helm_python as helm
 import kubernetes_validate
 import yaml
 
-CHART = Path(__file__).parent / "helm/wallex"
+HERE = Path(__file__).parent
+CHART = HERE / "helm/wallex"
 # The oldest that the chart admits and one of the newest that there is a schema of.
 KUBERNETES = ["1.27.0", "1.34.0"]
 # Helm's severities: 1 a hint, 2 a warning, 3 an error.
@@ -47,8 +51,8 @@ SMALLEST = {
 REFUSED = [
     ({}, "name the Secret that holds DATABASE_URL"),
     ({**DATABASE, "replica": 3}, "replica"),
-    ({**DATABASE, "config": {"DATABASE_URL": "postgres://x"}}, "config"),
-    ({**DATABASE, "config": {"WALLEX_LISTEN": "127.0.0.1:80"}}, "config"),
+    ({**DATABASE, "config": {"DATABASE_URL": "postgres://x"}}, "invalid propertyName 'DATABASE_URL'"),
+    ({**DATABASE, "config": {"WALLEX_LISTEN": "127.0.0.1:80"}}, "invalid propertyName 'WALLEX_LISTEN'"),
     ({**DATABASE, "migration": {"enabled": False}}, "firstKey.enabled needs migration.enabled"),
     ({**DATABASE, "ingress": {"enabled": True}}, "ingress.host"),
 ]
@@ -112,6 +116,18 @@ def refusal(chart, values):
     return ""
 
 
+def check_compose():
+    """The compose file is one, and what its services name is there."""
+    content = yaml.safe_load((HERE / "compose.yaml").read_text())
+    # Merge keys are YAML's, and none of the specification's.
+    compose_spec.PyCompose.from_json(json.dumps(content)).validate()
+    for name, service in content["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert not source.startswith("./") or (HERE / source).exists(), f"{name}: {source}"
+    print(f"compose: {', '.join(content['services'])}")
+
+
 def check_lint():
     """Helm's own opinion of the chart: hints are shown, warnings and errors are not let pass."""
     findings = helm.lint(str(CHART), values=DATABASE)["messages"]
@@ -121,6 +137,7 @@ def check_lint():
 
 
 def main():
+    check_compose()
     check_lint()
     with helm.Chart.load(str(CHART)) as chart:
         check(chart, "defaults", DATABASE)
