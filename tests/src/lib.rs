@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod alerts;
 mod arrows;
 mod bad_input;
 mod clients_hang_up;
@@ -13,7 +14,9 @@ mod correlation;
 mod crash;
 mod create_wallet;
 mod credit_wallet;
+mod dashboards;
 mod debit_wallet;
+mod deployment;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod get_wallet;
@@ -21,12 +24,15 @@ mod health;
 mod idempotency;
 mod lifecycle;
 mod list_events;
+mod metrics_page;
 mod openapi;
 mod overload;
 mod preconditions;
 mod projections;
+mod prometheus_tools;
 mod raw_http;
 mod recovery;
+mod scrape;
 mod support;
 mod transfer;
 mod two_nodes;
