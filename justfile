@@ -10,6 +10,9 @@ venv := target / "schemathesis"
 cargo_fuzz := "cargo " + env("FUZZ_TOOLCHAIN", "") + " fuzz"
 fuzz_options := "--sanitizer " + env("FUZZ_SANITIZER", "none") + " --target-dir " + quote(target / "fuzz")
 fuzz_found := target / "fuzz/found"
+# Tools that look at deploy/, and Prometheus' own programs.
+deploy_venv := target / "deploy-check"
+prometheus := target / "prometheus"
 
 [private]
 default:
@@ -20,7 +23,7 @@ run *ARGS:
     cargo run --release -- {{ARGS}}
 
 # Everything that CI runs: format, lints, docs, doc tests, dependencies, and all tests on both databases.
-test: _nextest
+test: _nextest prometheus
     #!/usr/bin/env bash
     set -euo pipefail
     # What a stage may take, in minutes, on 2 cores with nothing built yet. Their sum and that of
@@ -86,7 +89,7 @@ fmt:
     cargo fmt --all
 
 # The tests whose names hold FILTER (all without one), on both databases.
-test-quick FILTER="": _nextest
+test-quick FILTER="": _nextest prometheus
     cargo build --workspace --all-targets
     {{quote(with_postgres)}} -- cargo nextest run --workspace {{quote(FILTER)}}
 
@@ -164,6 +167,61 @@ advisories:
         echo "neither cargo-deny nor cargo-audit is installed (cargo install cargo-deny --locked):"
         echo "the dependencies were NOT looked up for advisories"
     fi
+
+# Check all of deploy/ with what there is for it: Dockerfile, compose file, chart, unit, rules (needs Python and PyPI).
+deploy-check: prometheus
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -x {{quote(deploy_venv)}}/bin/hadolint ]] || python3 -m venv {{quote(deploy_venv)}}
+    {{quote(deploy_venv)}}/bin/pip install --quiet --requirement deploy/check-requirements.txt
+    export PATH={{quote(prometheus / "usr/bin")}}:$PATH
+
+    printf '== Dockerfile\n'
+    {{quote(deploy_venv)}}/bin/hadolint deploy/Dockerfile
+    printf '== compose file and chart\n'
+    {{quote(deploy_venv)}}/bin/python -B deploy/check.py
+    if docker compose version >/dev/null 2>&1; then
+        docker compose --file deploy/compose.yaml config --quiet
+    else
+        echo "docker compose is not installed: its own opinion of the compose file was NOT heard"
+    fi
+    printf '== shell\n'
+    {{quote(deploy_venv)}}/bin/shellcheck deploy/*.sh .ci/run
+    printf '== rules\n'
+    (cd deploy/prometheus && promtool check rules wallex.recording.yml wallex.alerts.yml \
+        && promtool test rules wallex.alerts_test.yml)
+    printf '== unit\n'
+    if command -v systemd-analyze >/dev/null; then
+        # As it is, but for the binary and the page, which are not installed here.
+        unit=$(mktemp -d)/wallex.service
+        trap 'rm -r "$(dirname "$unit")"' EXIT
+        sed 's|^ExecStart=/usr/local/bin/wallex|ExecStart=/bin/true|' deploy/systemd/wallex.service >"$unit"
+        systemd-analyze verify --man=no "$unit"
+        # Of 10 tenths that each unit begins with, at most 2 are left.
+        systemd-analyze security --offline=true --threshold=20 --no-pager "$unit" | tail -n 1
+        systemd-sysusers --dry-run "$PWD/deploy/systemd/wallex.sysusers.conf"
+    else
+        echo "systemd is not installed: the unit was NOT checked"
+    fi
+
+# Put Prometheus' programs into the target folder, where the tests look for them; nothing is installed on the system.
+prometheus:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    command -v promtool >/dev/null && command -v prometheus >/dev/null && exit
+    [[ -x {{quote(prometheus)}}/usr/bin/promtool ]] && exit
+    if ! command -v apt-get >/dev/null; then
+        echo "Prometheus was not found. Install it, so that prometheus and promtool are on the PATH:"
+        echo "    brew install prometheus, dnf install golang-github-prometheus, apk add prometheus"
+        exit 1
+    fi
+    mkdir -p {{quote(prometheus)}}
+    cd {{quote(prometheus)}}
+    # The lists of a fresh machine are empty, and only root may fetch them.
+    apt-get download prometheus 2>/dev/null || { apt-get update && apt-get download prometheus; }
+    # Unpacked and not installed: no service starts.
+    dpkg-deb --extract prometheus_*.deb .
+    usr/bin/promtool --version | head -n 1
 
 # Build the documentation of all crates and open it.
 docs:

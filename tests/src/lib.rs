@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod alerts;
 mod arrows;
 mod bad_input;
 mod clients_hang_up;
@@ -13,8 +14,10 @@ mod correlation;
 mod crash;
 mod create_wallet;
 mod credit_wallet;
+mod dashboards;
 mod debit_wallet;
 mod dependencies;
+mod deployment;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod fuzz;
@@ -23,13 +26,16 @@ mod health;
 mod idempotency;
 mod lifecycle;
 mod list_events;
+mod metrics_page;
 mod openapi;
 mod overload;
 mod preconditions;
 mod projections;
+mod prometheus_tools;
 mod rate_limits;
 mod raw_http;
 mod recovery;
+mod scrape;
 mod support;
 mod tokens;
 mod transfer;

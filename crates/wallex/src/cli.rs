@@ -2,16 +2,19 @@
 
 mod keys;
 mod operate;
+mod pages;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(crate) use self::keys::{AuditArgs, KeysAction};
 pub(crate) use self::operate::{
     DeadLettersAction, IdempotencyAction, Letter, OperationArgs, OutboxAction, Output,
     ProgressArgs, ProjectorsAction, WatchArgs, wallet_key,
 };
+pub(crate) use self::pages::{completions, man, write_man};
 
 const LONG_ABOUT: &str = "\
 Wallex is an event-sourced wallet and ledger service: a REST API that creates wallets and moves
@@ -119,6 +122,24 @@ pub(crate) enum Command {
     Openapi,
     /// Print the effective settings and where each comes from, secrets hidden.
     Config(ConfigArgs),
+    /// Ask the running server whether it is ready: exit code 0 when it is, 1 when not. For the health
+    /// checks of containers.
+    Healthcheck {
+        /// The URL to ask; without it, /readyz of the server on this machine that WALLEX_LISTEN names.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Print the script that completes our arguments in a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page wallex(1).
+    Man {
+        /// Instead, write it and a page for each subcommand into this folder.
+        #[arg(long, value_name = "FOLDER")]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// What to do with the schema.

@@ -6,6 +6,7 @@ mod adapters;
 mod cli;
 mod commands;
 mod config;
+mod healthcheck;
 mod metrics;
 mod migrate;
 mod projections;
@@ -54,6 +55,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         .expect("invariant: nobody else installs one");
     match cli.command.as_ref().unwrap_or(&Command::Serve) {
         Command::Openapi => print(&pretty_json(&wallex_http_actix::openapi())?)?,
+        Command::Completions { shell } => write(&cli::completions(*shell))?,
+        Command::Man { directory: None } => write(&cli::man()?)?,
+        Command::Man { directory: Some(folder) } => cli::write_man(folder)?,
         Command::Config(arguments) => print_config(cli, arguments)?,
         Command::Migrate { action } => {
             let config = load(cli)?;
@@ -61,6 +65,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             let text =
                 block_on(telemetry, |_| async move { migrate::migrate(&config, action).await })?;
             print(&text)?;
+        }
+        Command::Healthcheck { url } => {
+            let config = load(cli)?;
+            let telemetry = telemetry::init(&config, false)?;
+            let asking = |_| async move { healthcheck::healthcheck(&config, url.as_deref()).await };
+            print(&block_on(telemetry, asking)?)?;
         }
         Command::Serve => {
             let config = load(cli)?;
@@ -138,9 +148,13 @@ fn pretty_json(value: &impl serde::Serialize) -> anyhow::Result<String> {
     Ok(text + "\n")
 }
 
-/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    write(text.as_bytes())
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
+fn write(bytes: &[u8]) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("stdout can't be written to")
         }

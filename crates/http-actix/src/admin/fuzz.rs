@@ -12,7 +12,7 @@ pub(crate) fn is_cleanup(fields: &mut Fields<'_>) -> bool {
 }
 
 pub(crate) fn is_scope(fields: &mut Fields<'_>) -> bool {
-    recovery::read_scope(fields).is_some()
+    recovery::read_scope(fields, &Default::default()).is_some()
 }
 
 /// The text that the cursor `text` was made of.

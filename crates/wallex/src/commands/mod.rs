@@ -163,6 +163,9 @@ async fn dispatch(
         | Command::Worker
         | Command::Migrate { .. }
         | Command::Openapi
+        | Command::Healthcheck { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Config(_) => {
             unreachable!("invariant: main runs these itself")
         }

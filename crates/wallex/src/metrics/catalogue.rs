@@ -24,6 +24,11 @@ pub(super) const PROJECTOR_LAG: &str = "wallex_projector_lag_events";
 /// Parked wallets of each projector.
 pub(super) const DEAD_LETTERS: &str = "wallex_dead_letters";
 
+const PROJECTOR_EVENTS: &str = "wallex_projector_events_total";
+const PROJECTOR_PARKED: &str = "wallex_projector_parked_total";
+const LANE_CONFLICTS: &str = "wallex_lane_conflicts_total";
+const LANE_RETRIES: &str = "wallex_lane_retries_total";
+
 /// The names of the projectors.
 pub(super) fn projectors() -> impl Iterator<Item = &'static str> {
     let all = wallex_projectors::projectors();
@@ -66,16 +71,8 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Events that a projector has not applied yet, over all shards, by projector.",
     ),
     (Kind::Gauge, DEAD_LETTERS, "Wallets that a projector has parked, by projector."),
-    (
-        Kind::Counter,
-        "wallex_projector_events_total",
-        "Events that this process has applied, by projector.",
-    ),
-    (
-        Kind::Counter,
-        "wallex_projector_parked_total",
-        "Wallets that this process has parked, by projector.",
-    ),
+    (Kind::Counter, PROJECTOR_EVENTS, "Events that this process has applied, by projector."),
+    (Kind::Counter, PROJECTOR_PARKED, "Wallets that this process has parked, by projector."),
     (
         Kind::Histogram,
         "wallex_projector_batch_duration_seconds",
@@ -96,19 +93,15 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Counter,
-        "wallex_lane_conflicts_total",
+        LANE_CONFLICTS,
         "Commands decided again because another process had changed their wallet.",
-    ),
-    (
-        Kind::Counter,
-        "wallex_lane_retries_total",
-        "Transactions tried again because the database asked for it.",
     ),
     (
         Kind::Counter,
         wallex_jwt::KEY_FETCHES,
         "Times that the keys of the token issuer were asked for, by outcome.",
     ),
+    (Kind::Counter, LANE_RETRIES, "Transactions tried again because the database asked for it."),
 ];
 
 /// What `name` means.
@@ -126,10 +119,16 @@ pub(super) fn describe() {
             Kind::Histogram => describe_histogram!(*name, *meaning),
         }
     }
-    // A histogram exists once it is named, a counter once it is counted.
+    // A histogram exists once it is named, a counter once it is counted. One that begins at its first
+    // error hides that error: Prometheus sees no increase in a series that it did not know before.
     let _ = histogram!(CREATE_DURATION);
     for projector in projectors() {
-        counter!(PROJECTOR_ERRORS, "projector" => projector).increment(0);
+        for name in [PROJECTOR_ERRORS, PROJECTOR_EVENTS, PROJECTOR_PARKED] {
+            counter!(name, "projector" => projector).increment(0);
+        }
+    }
+    for name in [LANE_CONFLICTS, LANE_RETRIES] {
+        counter!(name).increment(0);
     }
     for result in ["hit", "miss"] {
         counter!(CACHE_LOOKUPS, "result" => result).increment(0);
