@@ -30,3 +30,4 @@ mod recovery;
 mod support;
 mod transfer;
 mod two_nodes;
+mod verify;

@@ -23,9 +23,9 @@ use wallex_verify::{
 
 const AT_MS: i64 = 1_800_000_000_000;
 /// How many wallets the history has, in two shards.
-const WALLETS: u64 = 8;
+const WALLETS: u64 = 4;
 /// How many rounds of a credit and a transfer each of them makes.
-const ROUNDS: i64 = 3;
+const ROUNDS: i64 = 2;
 
 /// A row of `events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
