@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("wallex-projectors", &["wallex-database", "wallex-domain", "wallex-outbox", "wallex-ports"]),
     ("wallex-fuzz-corpus", &[]),
+    ("wallex-verify", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-testkit", &["wallex-domain"]),
     ("wallex-bench", &["wallex-testkit"]),
     ("wallex-chaos", &["wallex-testkit"]),

@@ -40,3 +40,4 @@ mod support;
 mod tokens;
 mod transfer;
 mod two_nodes;
+mod verify;

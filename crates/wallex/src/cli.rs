@@ -3,6 +3,7 @@
 mod keys;
 mod operate;
 mod pages;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use self::operate::{
     ProgressArgs, ProjectorsAction, WatchArgs, wallet_key,
 };
 pub(crate) use self::pages::{completions, man, write_man};
+pub(crate) use self::verify::VerifyArgs;
 
 const LONG_ABOUT: &str = "\
 Wallex is an event-sourced wallet and ledger service: a REST API that creates wallets and moves
@@ -38,6 +40,8 @@ Examples:
   wallex projectors watch                   Follow the projections as they follow the events
   wallex drift                              Compare the projections with the events
   wallex rebuild                            Put right what differs, while everything goes on
+  wallex verify --export DIR --signing-key FILE
+                                            Write the history, and a checkpoint that proves it
 
 Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md explains them):
   DATABASE_URL             sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME
@@ -55,7 +59,8 @@ Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md exp
 
 Signals: SIGTERM and Ctrl-C finish what was accepted and exit with 0; a second one exits at once.
 Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage or not confirmed. `drift` also
-ends with 1 when there are differences, `dead-letters replay` when a wallet is still parked.";
+ends with 1 when there are differences, `verify` when the history is not what was written,
+`dead-letters replay` when a wallet is still parked.";
 
 /// Event-sourced wallets and ledger over REST.
 #[derive(Debug, Parser)]
@@ -90,8 +95,13 @@ pub(crate) enum Command {
     /// Compare the projections with the events and put right what differs, without downtime. One
     /// that was interrupted goes on where it stood.
     Rebuild(OperationArgs),
-    /// Compare the projections and the write side's state with the events. Changes nothing.
+    /// Compare the projections and the write side's state with the events, and the events with their
+    /// hashes. Changes nothing.
     Drift(OperationArgs),
+    /// Prove that the history is what was written: every event's hash, position and version, and the
+    /// wallets' last ones. With an earlier checkpoint it also shows a history that was cut off or
+    /// rewritten as a whole. Changes nothing.
+    Verify(Box<VerifyArgs>),
     /// Replay every dead letter, but those of projectors that were stopped by hand.
     Retry(ProgressArgs),
     /// Count everything. Reads every table.
@@ -247,6 +257,37 @@ mod tests {
     }
 
     #[test]
+    fn verifying_names_what_it_trusts() {
+        let verify = |more: &[&str]| parse(&[&["verify"], more].concat());
+        for good in [
+            &[][..],
+            &["--export", "d"],
+            &["--export", "d", "--signing-key", "k"],
+            &["--against", "a", "--against", "b", "--public-key", "p"],
+            &["--export", "d", "--against", "a", "--public-key", "p"],
+            &["--offline", "d", "--public-key", "p"],
+            &["--offline", "d", "--public-key", "p", "--since", "a"],
+            &["--offline", "d", "--unsigned"],
+            &["--generate-key", "k"],
+        ] {
+            assert!(verify(good).is_ok(), "{good:?}: {}", verify(good).expect_err("bad"));
+        }
+        for bad in [
+            &["--signing-key", "k"][..],
+            &["--against", "a"],
+            &["--offline", "d"],
+            &["--offline", "d", "--export", "e", "--unsigned"],
+            &["--offline", "d", "--unsigned", "--public-key", "p"],
+            &["--offline", "d", "--unsigned", "--since", "a"],
+            &["--since", "a", "--public-key", "p"],
+            &["--unsigned"],
+            &["--generate-key", "k", "--export", "d"],
+        ] {
+            assert!(verify(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn discarding_is_confirmed_with_a_version_and_a_reason() {
         let discard = ["dead-letters", "discard", "ledger", "w-1"];
         let with = |more: &[&str]| parse(&[&discard, more].concat());
@@ -279,6 +320,8 @@ mod tests {
             "projectors watch",
             "rebuild",
             "drift",
+            "verify",
+            "verify --offline export --unsigned",
             "retry",
             "stats",
             "outbox status",

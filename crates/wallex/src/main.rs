@@ -82,6 +82,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             let telemetry = telemetry::init(&config, true)?;
             block_on(telemetry, |_| serve::work(config))?;
         }
+        Command::Verify(arguments) if !arguments.needs_database() => {
+            return told(&match &arguments.generate_key {
+                Some(path) => commands::generate_key(path)?,
+                None => commands::verify_export(arguments)?,
+            });
+        }
         operators => return operate(cli, operators),
     }
     Ok(ExitCode::SUCCESS)
@@ -94,7 +100,11 @@ fn operate(cli: &Cli, command: &Command) -> anyhow::Result<ExitCode> {
     // WALLEX_LOG still sees it.
     config.log_filter = format!("wallex_projectors=warn,{}", config.log_filter);
     let telemetry = telemetry::init(&config, false)?;
-    let outcome = block_on(telemetry, |_| async move { commands::run(&config, command).await })?;
+    told(&block_on(telemetry, |_| async move { commands::run(&config, command).await })?)
+}
+
+/// Prints what a command came to.
+fn told(outcome: &commands::Outcome) -> anyhow::Result<ExitCode> {
     print(&outcome.text)?;
     if let Some(complaint) = &outcome.complaint {
         eprintln!("wallex: {complaint}");

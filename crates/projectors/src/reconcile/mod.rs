@@ -5,6 +5,7 @@
 //! in it should come from. The projector reads its rows of that range, in one statement for each of
 //! its tables, and tells what differs; when it repairs, it also writes that, in bulk.
 
+mod heads;
 mod lines;
 mod pairs;
 mod span;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use wallex_domain::Currency;
 use wallex_ports::{DIFFERENCES_MAX, Difference, TableTally, WalletKey, WalletState};
 
+pub(crate) use heads::reconcile_heads;
 pub(crate) use lines::reconcile_lines;
 pub use span::{Span, Spot};
 pub(crate) use states::reconcile_states;

@@ -4,7 +4,7 @@ use wallex_ports::{CurrencyTotals, Place};
 use wallex_testkit::{Backend, TempDatabase, on_both_databases};
 
 use super::fixture::World;
-use super::recovery::{Seen, seen, tallies};
+use super::recovery::{Seen, broken_links, seen, tallies};
 
 on_both_databases!(
     a_clean_database_has_no_differences_and_a_balanced_trial_balance,
@@ -20,6 +20,10 @@ on_both_databases!(
     a_deleted_event_is_found_and_nothing_behind_it_is_touched,
     an_event_that_can_not_be_decoded_is_found,
     a_changed_write_side_is_found_and_left_to_people,
+    an_edited_event_breaks_the_chain_whatever_was_edited,
+    a_missing_version_is_named,
+    a_forged_event_shows_at_the_one_behind_it,
+    a_changed_last_hash_is_found,
     the_trial_balance_shows_what_is_off,
     differences_of_every_shard_are_found,
 );
@@ -46,6 +50,7 @@ async fn is_healed(
         let damaged = world.rows().await;
         let found = world.drift(page).await;
         assert_eq!(seen(&found), expected, "pages of {page}");
+        assert_eq!(broken_links(&found), [], "pages of {page}");
         assert_eq!(tallies(&found), tally, "pages of {page}");
         assert_eq!(world.rows().await, damaged, "a drift check changes nothing");
         let rebuilt = world.rebuild(page).await;
@@ -76,7 +81,7 @@ async fn a_clean_database_has_no_differences_and_a_balanced_trial_balance(databa
     let world = World::projected(database, 3).await;
     for page in PAGES {
         let found = world.drift(page).await;
-        assert_eq!(seen(&found), []);
+        assert_eq!(found.differences, []);
         assert_eq!(tallies(&found), [[7, 0, 0, 0], [3, 0, 0, 0]]);
         assert_eq!(found.trial_balance, [clean()]);
         assert_eq!(found.trial_balance[0].events(), 312);
@@ -234,7 +239,7 @@ async fn a_changed_write_side_is_found_and_left_to_people(database: TempDatabase
         .await;
     world.execute("DELETE FROM wallet_streams WHERE wallet_id = 'b'").await;
     let add = "INSERT INTO wallet_streams SELECT shard, tenant, 'd', version, owner_id, currency, 1, \
-               created_at_ms, updated_at_ms FROM wallet_streams WHERE wallet_id = 'c'";
+               created_at_ms, updated_at_ms, last_hash FROM wallet_streams WHERE wallet_id = 'c'";
     world.execute(add).await;
     for page in PAGES {
         let (row, extra) = (Some("130 USD at version 2"), Some("1 USD at version 2"));
@@ -251,6 +256,74 @@ async fn a_changed_write_side_is_found_and_left_to_people(database: TempDatabase
         let rebuilt = world.rebuild(page).await;
         assert_eq!(tallies(&rebuilt), [[7, 0, 0, 0], [3, 0, 0, 0]]);
         assert_eq!(world.rows().await, rows);
+    }
+}
+
+/// Every column that the hash covers, with an edit that no fold would notice.
+const EDITS: [&str; 6] = [
+    "event_id = '00000000-0000-4000-8000-000000000001'",
+    "schema_version = 0",
+    "type = 'WalletFrozen'",
+    r#"payload = '{"amount":5,"balance":105,"currency":"USD","description":"gift"}'"#,
+    r#"metadata = '{"correlationId":"other","causationId":"00000000-0000-4000-8000-000000000001"}'"#,
+    "recorded_at_ms = recorded_at_ms + 1",
+];
+
+async fn an_edited_event_breaks_the_chain_whatever_was_edited(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    world.execute("CREATE TABLE sane AS SELECT * FROM events").await;
+    for edit in EDITS {
+        let sql = format!("UPDATE events SET {edit} WHERE wallet_id = 'a' AND version = 2");
+        world.execute(&sql).await;
+        for page in PAGES {
+            let found = world.drift(page).await;
+            let [(wallet, version, what)] = broken_links(&found)[..] else {
+                panic!("one broken link, after {edit}, in pages of {page}: {found:?}");
+            };
+            assert_eq!((wallet, version), ("a", Some(2)), "{edit}");
+            assert!(what.ends_with("was changed"), "{what}");
+            world.rebuild(page).await;
+        }
+        world.execute("DELETE FROM events").await;
+        world.execute("INSERT INTO events SELECT * FROM sane").await;
+    }
+}
+
+async fn a_missing_version_is_named(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    world.execute("DELETE FROM events WHERE wallet_id = 'a' AND version = 2").await;
+    world.execute("DELETE FROM events WHERE wallet_id = 'b' AND version = 1").await;
+    for page in PAGES {
+        let found = world.drift(page).await;
+        let expected =
+            [("a", Some(3), "version 2 is missing"), ("b", Some(2), "version 1 is missing")];
+        assert_eq!(broken_links(&found), expected, "pages of {page}");
+    }
+}
+
+async fn a_forged_event_shows_at_the_one_behind_it(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    // What the first of `b` hashes to is right for `b`, and not what stood before `a`'s second.
+    let hash = "(SELECT hash FROM events WHERE wallet_id = 'b' AND version = 1)";
+    let sql = format!("UPDATE events SET hash = {hash} WHERE wallet_id = 'a' AND version = 1");
+    world.execute(&sql).await;
+    for page in PAGES {
+        let found = world.drift(page).await;
+        let places: Vec<_> = broken_links(&found).iter().map(|link| (link.0, link.1)).collect();
+        assert_eq!(places, [("a", Some(1)), ("a", Some(2))], "pages of {page}");
+    }
+}
+
+async fn a_changed_last_hash_is_found(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let other = "(SELECT hash FROM events WHERE wallet_id = 'a' AND version = 2)";
+    let sql = format!("UPDATE wallet_streams SET last_hash = {other} WHERE wallet_id = 'a'");
+    world.execute(&sql).await;
+    for page in PAGES {
+        let found = world.drift(page).await;
+        let [difference] = &found.differences[..] else { panic!("one, not {found:?}") };
+        let told = (&*difference.wallet_id, difference.place, &*difference.what);
+        assert_eq!(told, ("a", Place::WriteSide, "last_hash"), "pages of {page}");
     }
 }
 

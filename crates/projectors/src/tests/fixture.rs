@@ -118,13 +118,8 @@ impl World {
     pub(super) async fn transfer(&mut self, from: &str, to: &str, amount: i64) {
         let (amount, id) =
             (Amount::new(amount).expect("valid"), TransferId::from(Uuid::from_u128(7)));
-        let moved = transfer(
-            id,
-            &self.wallets[from].state.wallet,
-            &self.wallets[to].state.wallet,
-            amount,
-            memo(),
-        );
+        let wallet = |id: &str| &self.wallets[id].state.wallet;
+        let moved = transfer(id, wallet(from), wallet(to), amount, memo());
         let moved = moved.expect("funds");
         let legs = vec![(from.to_owned(), moved.debit), (to.to_owned(), moved.credit)];
         self.commit(legs).await;

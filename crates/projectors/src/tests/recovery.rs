@@ -177,7 +177,13 @@ pub(super) fn tallies(report: &Report) -> [[u64; 4]; 2] {
     [of("ledger"), of("read_model")]
 }
 
-/// Wallet, place, version, what, expected, found and difference.
+/// Where the chain is broken, and what is found there.
+pub(super) fn broken_links(report: &Report) -> Vec<(&str, Option<u64>, &str)> {
+    let links = report.differences.iter().filter(|d| d.what == "hash");
+    links.map(|d| (d.wallet_id.as_str(), d.version, d.found.as_deref().unwrap_or(""))).collect()
+}
+
+/// All but the chain's: wallet, place, version, what, expected, found and difference.
 pub(super) type Seen<'a> =
     (&'a str, Place, Option<u64>, &'a str, Option<&'a str>, Option<&'a str>, Option<i64>);
 
@@ -186,6 +192,7 @@ pub(super) fn seen(report: &Report) -> Vec<Seen<'_>> {
     report
         .differences
         .iter()
+        .filter(|d| d.what != "hash")
         .map(|d| {
             (
                 d.wallet_id.as_str(),

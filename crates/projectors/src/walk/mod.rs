@@ -3,10 +3,11 @@
 //!
 //! Cost of a page, whatever the number of its events: one statement for the checkpoints, one for the
 //! events, one for parked wallets and what was left out, one for each table of a projection and, in a
-//! drift check, one for the write side's state; in a rebuild, bulk writes where something differs.
+//! drift check, two for the write side's state; in a rebuild, bulk writes where something differs.
 //! Each reads a range of a primary key. A wallet may have more events than a page: what was folded of
 //! it is carried to the next.
 
+mod chain;
 mod follow;
 mod page;
 mod read;
@@ -21,7 +22,7 @@ pub(crate) use page::Point;
 pub(crate) use trial_balance::TrialBalance;
 
 use crate::projector::Projector;
-use crate::reconcile::{Findings, Mode, Spot, reconcile_states};
+use crate::reconcile::{Findings, Mode, Spot, reconcile_heads, reconcile_states};
 use page::{Folding, Page};
 
 /// A walk through one shard, or a part of it.
@@ -117,6 +118,7 @@ impl Walk<'_> {
             let place = Place::WriteSide;
             let found = reconcile_states(tx, "wallet_streams", place, &stretch, self.mode).await?;
             step.take(Some(place), found);
+            step.take(None, reconcile_heads(tx, &stretch, folding.heads).await?);
         }
         Ok(step)
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wallex_domain::{TenantId, WalletId};
+use wallex_domain::{EventHash, TenantId, WalletId};
 use wallex_ports::{Difference, Place, WalletKey, WalletState};
 
+use super::chain::{Chains, Link};
 use super::follow::{Follower, Met, Sight};
 use super::trial_balance::TrialBalance;
 use crate::event::Event;
@@ -18,12 +19,15 @@ pub(crate) struct Point {
     pub(super) after: Spot,
     /// The wallet whose last event is not known to have been read yet.
     pub(super) reading: Option<Reading>,
+    /// The last event that was read, in a drift check.
+    #[serde(default)]
+    pub(super) link: Option<Link>,
 }
 
 impl Point {
     /// Before the first place behind `after`.
     pub(crate) fn new(after: Spot) -> Self {
-        Self { after, reading: None }
+        Self { after, reading: None, link: None }
     }
 
     /// How many follow the wallet that is being read, if one is.
@@ -44,7 +48,7 @@ pub(super) struct Reading {
 /// How a wallet's key is kept.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "WalletKey")]
-struct WalletKeyJson {
+pub(super) struct WalletKeyJson {
     tenant: TenantId,
     wallet_id: WalletId,
 }
@@ -52,6 +56,8 @@ struct WalletKeyJson {
 /// A page as it was read.
 pub(super) struct Page {
     pub(super) events: Vec<Event>,
+    /// Their hashes, in a drift check.
+    pub(super) chains: Chains,
     /// As many as there are followers.
     pub(super) sights: Vec<Sight>,
     /// Where it begins.
@@ -90,8 +96,10 @@ impl Track<'_> {
 pub(super) struct Folding<'a> {
     /// One for each follower.
     pub(super) tracks: Vec<Track<'a>>,
-    /// Events that do not follow.
+    /// Events that do not follow, or are not what was written.
     pub(super) breaks: Vec<Difference>,
+    /// The last hash of each wallet that was met.
+    pub(super) heads: &'a BTreeMap<WalletKey, EventHash>,
     pub(super) totals: TrialBalance,
     /// Events that were read for the first time.
     pub(super) events: u64,
@@ -123,7 +131,8 @@ impl Page {
             Some(last) => {
                 last.mark_breaks(&mut folding.tracks);
                 let after = self.upto.clone().unwrap_or_else(|| Spot::behind(&last.reading.key));
-                folding.next = Some(Point { after, reading: Some(last.reading) });
+                let link = self.chains.last.clone();
+                folding.next = Some(Point { after, reading: Some(last.reading), link });
             }
             None => {}
         }
@@ -144,7 +153,8 @@ impl Page {
         };
         Folding {
             tracks: (0..self.sights.len()).map(track).collect(),
-            breaks: Vec::new(),
+            breaks: self.chains.faults.clone(),
+            heads: &self.chains.heads,
             totals: TrialBalance::default(),
             events: 0,
             wallets: 0,

@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Row, RowError};
 
 use super::Walk;
+use super::chain::{self, Chains};
 use super::follow::{Follower, Sight, shared};
 use super::page::{Page, Point, Reading};
 use crate::checkpoint::unreadable;
@@ -36,7 +37,9 @@ impl Walk<'_> {
             let met = reading.followers.iter().map(|follower| follower.done).min();
             from.after = Spot::at(&reading.key, met.unwrap_or(0));
         }
-        let events = self.events(tx, &Span::new(from.after.clone(), self.end.clone())).await?;
+        let mut chains = Chains::behind(from.link.take());
+        let span = Span::new(from.after.clone(), self.end.clone());
+        let events = self.events(tx, &span, &mut chains).await?;
         let is_last = events.len() < self.page_events as usize;
         let upto = match events.last() {
             Some(last) if !is_last => Some(Spot::at(&last.wallet, last.version)),
@@ -46,7 +49,7 @@ impl Walk<'_> {
         self.parking(tx, &span.widened(), &mut sights).await?;
         let discarded = shared(&sights);
         sights.push(Sight { checkpoint: u64::MAX, discarded, ..Sight::default() });
-        Ok(Page { events, sights, from, upto, is_last, balance_upto: self.balance_upto })
+        Ok(Page { events, chains, sights, from, upto, is_last, balance_upto: self.balance_upto })
     }
 
     /// The projectors' checkpoints; in a rebuild they are held, in the order of names.
@@ -108,8 +111,15 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn events(&self, tx: &DatabaseTransaction, span: &Span) -> Result<Vec<Event>, DbErr> {
+    async fn events(
+        &self,
+        tx: &DatabaseTransaction,
+        span: &Span,
+        chains: &mut Chains,
+    ) -> Result<Vec<Event>, DbErr> {
         let mut events = Vec::new();
+        let verifies = self.mode == Mode::Compare;
+        let more = if verifies { chain::COLUMNS } else { "" };
         for mut condition in span.of_lines(self.shard) {
             let room = (self.page_events as usize).saturating_sub(events.len());
             if room == 0 {
@@ -117,13 +127,17 @@ impl Walk<'_> {
             }
             let limit = condition.bind(i64::try_from(room).unwrap_or(i64::MAX));
             let sql = format!(
-                "SELECT {EVENT} FROM events t WHERE {} \
+                "SELECT {EVENT}{more} FROM events t WHERE {} \
                  ORDER BY t.tenant, t.wallet_id, t.version LIMIT {limit}",
                 condition.sql
             );
             let rows = tx.query_all_raw(Backend::of(tx).statement(sql, condition.values)).await?;
-            for row in rows {
-                events.push(Event::of_row(&Row(row)).map_err(unreadable)?);
+            for row in rows.into_iter().map(Row) {
+                let event = Event::of_row(&row).map_err(unreadable)?;
+                if verifies {
+                    chains.meet(&event, &row).map_err(unreadable)?;
+                }
+                events.push(event);
             }
         }
         Ok(events)

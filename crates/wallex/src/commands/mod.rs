@@ -16,6 +16,7 @@ mod retry;
 mod stats;
 mod table;
 mod units;
+mod verify;
 mod watch;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use wallex_projectors::{
     RecoverySettings, SqlDeadLetters, SqlProjectors, SqlRecovery, projectors as all_projectors,
 };
 
+pub(crate) use self::verify::{export as verify_export, generate_key};
 use crate::adapters::UuidV7Ids;
 use crate::cli::Command;
 use crate::config::Config;
@@ -116,6 +118,11 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
     }
     let readiness = SchemaReadiness::new(Arc::clone(&db), config.shards);
     readiness.check().await.with_context(|| format!("can't use {}", db.describe()))?;
+    if let Command::Verify(arguments) = command {
+        let outcome = verify::database(&db, arguments, interrupted()?).await;
+        db.close().await;
+        return outcome;
+    }
     let dead_letters: Arc<dyn DeadLetters> =
         Arc::new(SqlDeadLetters::new(Arc::clone(&db), all_projectors()));
     let recovery = Arc::new(SqlRecovery::new(
@@ -166,8 +173,9 @@ async fn dispatch(
         | Command::Healthcheck { .. }
         | Command::Completions { .. }
         | Command::Man { .. }
+        | Command::Verify(_)
         | Command::Config(_) => {
-            unreachable!("invariant: main runs these itself")
+            unreachable!("invariant: these are run before it comes to this")
         }
     }
 }

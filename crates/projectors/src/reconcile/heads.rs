@@ -1,0 +1,50 @@
+//! The hash of each wallet's last event, as the write side knows it: its next event is chained to that.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use wallex_database::{Backend, Row};
+use wallex_domain::EventHash;
+use wallex_ports::{Difference, Place, WalletKey};
+
+use super::span::Condition;
+use super::{Findings, Stretch};
+use crate::projector::sentence;
+use crate::tables;
+
+/// Compares the rows of the wallets that end in the stretch with `heads`. Rows that are missing, or have no
+/// events, are told by who compares the states.
+pub(crate) async fn reconcile_heads(
+    tx: &DatabaseTransaction,
+    stretch: &Stretch<'_>,
+    heads: &BTreeMap<WalletKey, EventHash>,
+) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    for Condition { sql, values } in stretch.span.of_wallets(stretch.shard) {
+        let sql = format!(
+            "SELECT t.tenant, t.wallet_id, t.last_hash FROM wallet_streams t WHERE {sql} \
+             ORDER BY t.tenant, t.wallet_id"
+        );
+        let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
+        for row in rows.into_iter().map(Row) {
+            let Ok(key) = tables::key(&row) else { continue };
+            let Some(expected) = heads.get(&key) else { continue };
+            let found = match row.hash("last_hash") {
+                Ok(found) if found == *expected => continue,
+                Ok(found) => found.to_string(),
+                Err(error) => sentence(&error),
+            };
+            findings.differ(|| Difference {
+                tenant: key.tenant.to_string(),
+                wallet_id: key.wallet_id.to_string(),
+                place: Place::WriteSide,
+                version: None,
+                what: "last_hash".to_owned(),
+                expected: Some(expected.to_string()),
+                found: Some(found),
+                difference_minor: None,
+            });
+        }
+    }
+    Ok(findings)
+}
