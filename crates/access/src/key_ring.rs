@@ -55,6 +55,9 @@ enum Why {
     Revoked,
 }
 
+/// Who stands behind a key and for how long still, or why nobody.
+type Found = Result<(Arc<Caller>, Duration), Why>;
+
 impl From<Why> for Refused {
     fn from(why: Why) -> Self {
         match why {
@@ -173,9 +176,19 @@ impl KeyRing {
     }
 
     async fn look_up(&self, presented: &Presented) -> Result<Arc<Caller>, Refused> {
-        let generation = self.memory().generation;
-        let asked_at = Instant::now();
+        let (generation, asked_at) = (self.memory().generation, Instant::now());
         let found = self.find(presented).await?;
+        self.learn(presented, found, generation, asked_at)
+    }
+
+    /// Remembers what was found, if nothing has changed since it was asked for.
+    fn learn(
+        &self,
+        presented: &Presented,
+        found: Found,
+        generation: u64,
+        asked_at: Instant,
+    ) -> Result<Arc<Caller>, Refused> {
         let mut memory = self.memory();
         let is_current = memory.generation == generation;
         match found {
@@ -198,11 +211,7 @@ impl KeyRing {
         }
     }
 
-    /// Who stands behind a key and for how long still, or why nobody.
-    async fn find(
-        &self,
-        presented: &Presented,
-    ) -> Result<Result<(Arc<Caller>, Duration), Why>, ReadError> {
+    async fn find(&self, presented: &Presented) -> Result<Found, ReadError> {
         let backend = self.db.backend();
         // The time that is left is told by the clock that gave it.
         let sql = format!(
@@ -249,5 +258,33 @@ impl Authenticator for KeyRing {
             Some(remembered) => remembered,
             None => self.look_up(&presented).await,
         }
+    }
+}
+
+#[cfg(test)]
+impl KeyRing {
+    /// Looks a key up, and does `meanwhile` between the database's answer and what is made of it.
+    pub(crate) async fn look_up_while(
+        &self,
+        bearer: &str,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Result<Arc<Caller>, Refused> {
+        let presented = Presented::parse(bearer).ok_or(Refused::Unknown)?;
+        let (generation, asked_at) = (self.memory().generation, Instant::now());
+        let found = self.find(&presented).await?;
+        meanwhile.await;
+        self.learn(&presented, found, generation, asked_at)
+    }
+
+    /// As if the database had not answered for as long as it is believed.
+    pub(crate) fn grow_old(&self) {
+        let mut memory = self.memory();
+        memory.as_of = memory.as_of.and_then(|as_of| as_of.checked_sub(Self::TRUSTED_FOR));
+    }
+
+    /// How many good keys are remembered, and how many refused ones.
+    pub(crate) fn remembers(&self) -> (usize, usize) {
+        let memory = self.memory();
+        (memory.good.len(), memory.bad.len())
     }
 }
