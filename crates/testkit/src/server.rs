@@ -318,10 +318,9 @@ impl Output {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The first address in what was printed: the line that says where the server listens, as
-    /// text or as JSON.
+    /// The address in the line that says where the server listens, as text or as JSON.
     fn address(&self) -> Option<String> {
-        self.lines().iter().find_map(|line| {
+        self.lines().iter().filter(|line| line.contains("listens")).find_map(|line| {
             let (_, rest) = line.split_once("http://127.0.0.1:")?;
             let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
             let port: u16 = port.parse().ok().filter(|port| *port != 0)?;

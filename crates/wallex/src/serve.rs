@@ -12,9 +12,10 @@ use wallex_application::{CommandLane, GroupedWallets, LanePorts, LaneTask};
 use wallex_database::Database;
 use wallex_http_actix::{ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
 use wallex_idempotency::SqlIdempotencyRecords;
+use wallex_jwt::JwtAuthenticator;
 use wallex_migrations::{MigrateError, SchemaReadiness};
 use wallex_outbox::Tail;
-use wallex_ports::{NotReady, Readiness};
+use wallex_ports::{Authenticator, NotReady, Readiness};
 use wallex_postgres_eventstore::EventStore;
 use wallex_unit_of_work::SqlCommitter;
 
@@ -74,7 +75,7 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
         () = stop.asked() => return Ok(()),
     };
     let listen = listener.local_addr().context("the listener has no address")?;
-    let access = Access::open(&config, &db, listen, None).await?;
+    let access = Access::open(&config, &db, listen, tokens(&config)?).await?;
     let is_open = access.door.is_open() == Some(true);
     let running =
         Running::start(&config, listener, Arc::clone(&db), access, &metrics, stop.clone())?;
@@ -87,6 +88,16 @@ fn say_what_is_planted() {
     if let Some(planted) = wallex_ports::planted::banner() {
         tracing::error!("{planted}");
     }
+}
+
+/// Who knows the tokens of the configured issuer, where there is one.
+fn tokens(config: &Config) -> anyhow::Result<Option<Arc<dyn Authenticator>>> {
+    let Some(settings) = config.jwt.settings().map_err(anyhow::Error::msg)? else {
+        return Ok(None);
+    };
+    tracing::info!(issuer = settings.issuer, "tokens are accepted beside API keys");
+    let tokens = JwtAuthenticator::start(settings, Arc::new(SystemClock))?;
+    Ok(Some(Arc::new(tokens)))
 }
 
 async fn open(config: &Config) -> anyhow::Result<Arc<Database>> {
