@@ -72,6 +72,11 @@ impl Disk {
         fs::remove_file(&self.ballast).with_context(|| text(&self.ballast))
     }
 
+    /// Waits until all that was written so far is on the device.
+    pub(crate) fn sync(&self) -> Result<()> {
+        run("sync", &["--file-system", &text(&self.path())])
+    }
+
     /// Cuts the power. Whoever has files open there gets errors from now on.
     pub(crate) fn cut_power(&self) -> Result<()> {
         run("perl", &["-e", SHUT_DOWN, &text(&self.path())])

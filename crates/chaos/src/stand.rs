@@ -1,5 +1,7 @@
 //! What a trial runs on: a fresh database, and one or two servers.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use wallex_testkit::{Backend, Server, ServerBuilder, TempDatabase};
 
@@ -7,6 +9,9 @@ use crate::load::Targets;
 
 /// What a server in production logs at least. The one line of `serve` says where it listens.
 const LOG: &str = "warn,wallex::serve=info";
+
+/// Names a folder in which everything that servers printed is kept.
+const LOGS_VARIABLE: &str = "WALLEX_CHAOS_LOGS";
 
 /// Settings of a server, by the names of their variables.
 pub(crate) type Settings = Vec<(&'static str, String)>;
@@ -64,9 +69,18 @@ impl Stand {
         self.settings.retain(|(set, _)| *set != name);
     }
 
+    /// Keeps what the `n`-th server has printed, where that is asked for.
+    pub(crate) fn keep_logs(&self, n: usize) -> Result<()> {
+        let Some(folder) = std::env::var_os(LOGS_VARIABLE) else { return Ok(()) };
+        let server = &self.servers[n];
+        let file = Path::new(&folder).join(format!("server-{}.log", server.process_id()));
+        std::fs::write(&file, server.logs()).with_context(|| file.display().to_string())
+    }
+
     /// Starts a server in the place of the `n`-th, which has ended.
     pub(crate) async fn restart(&mut self, n: usize) {
         self.servers[n].kill_nine();
+        self.keep_logs(n).ok();
         self.servers[n] = self.builder().start().await;
         self.announce();
     }

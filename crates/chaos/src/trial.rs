@@ -169,6 +169,9 @@ impl Trial {
         }
         check_transactions(&look, self.stand.backend(), settle, &mut findings).await?;
         check_usage(&self.before, &self.stand.servers, settle, &mut findings).await;
+        for n in 0..self.stand.servers.len() {
+            self.stand.keep_logs(n)?;
+        }
         for server in &self.stand.servers {
             if let Some(line) = server.logs().lines().find(|line| line.contains("panicked")) {
                 findings.add("panic", line.to_owned());

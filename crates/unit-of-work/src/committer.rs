@@ -157,13 +157,13 @@ impl SqlCommitter {
             // is told the right answer, as a replay.
             return Err(CommitError::Transient(lost.into()));
         };
+        tracing::warn!(error = %lost, "the answer to COMMIT was lost: looking its outcome up");
         if planted::is("lost-answer-taken-for-failure") {
             return Err(CommitError::Unavailable(lost.into()));
         }
         if planted::is("lost-answer-taken-for-success") {
             return Ok(Attempt::Written(BTreeMap::new()));
         }
-        tracing::warn!(error = %lost, "the answer to COMMIT was lost: looking its outcome up");
         let mut pause = LOOKUP_PAUSE;
         for _ in 0..LOOKUPS_MAX {
             match self.was_committed(append, event).await {

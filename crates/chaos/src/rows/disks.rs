@@ -98,6 +98,8 @@ async fn on_disk(cx: &Context, backend: Backend, disk: Disk) -> Result<OnDisk> {
         }
     };
     let acquire = vec![("WALLEX_DB_ACQUIRE_TIMEOUT_MS", "1000".to_owned())];
+    // The tests make their clusters without waiting for the disk.
+    disk.sync()?;
     let trial = cx.begin(cx.scale, database, 1, acquire).await?;
     Ok(OnDisk { trial, cluster, disk })
 }
@@ -155,11 +157,14 @@ pub(crate) async fn without_power(cx: &Context, backend: Backend) -> Result<Ran>
     };
     let OnDisk { mut trial, mut cluster, disk } = on_disk(cx, backend, disk).await?;
     for n in 0..trial.scale.injections {
+        // It can't be read any more once the power is gone.
+        let postgres = cluster.as_ref().map(PrivatePostgres::process_id).transpose()?;
+        // Everything stops at the same moment: nobody lives to see a disk that is gone.
+        trial.stand.servers[0].freeze();
+        signal_family(postgres, Signal::STOP)?;
         disk.cut_power()?;
         trial.stand.servers[0].kill_nine();
-        if let Some(cluster) = &cluster {
-            kill_family(cluster.process_id()?)?;
-        }
+        signal_family(postgres, Signal::KILL)?;
         disk.power_up(n)?;
         if let Some(cluster) = &mut cluster {
             block_in_place(|| cluster.start_again())?;
@@ -177,15 +182,17 @@ pub(crate) async fn without_power(cx: &Context, backend: Backend) -> Result<Ran>
     Ok(Ran::Ran(verdict))
 }
 
-/// Kills every process of a cluster, and waits until they are gone.
-fn kill_family(parent: u32) -> Result<()> {
-    let processes = family(parent)?;
-    let processes = processes.into_iter().filter_map(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let processes: Vec<Pid> = processes.collect();
+/// Stops every process of a cluster, or kills it and waits until all are gone.
+fn signal_family(parent: Option<u32>, signal: Signal) -> Result<()> {
+    let Some(parent) = parent else { return Ok(()) };
+    let processes = family(parent)?.into_iter();
+    let processes: Vec<Pid> =
+        processes.filter_map(|id| Pid::from_raw(i32::try_from(id).ok()?)).collect();
     for process in &processes {
-        kill_process(*process, Signal::KILL).ok();
+        kill_process(*process, signal).ok();
     }
-    while processes.iter().any(|process| rustix::process::test_kill_process(*process).is_ok()) {
+    let lives = |process: &Pid| rustix::process::test_kill_process(*process).is_ok();
+    while signal == Signal::KILL && processes.iter().any(lives) {
         std::thread::sleep(LOOK);
     }
     Ok(())

@@ -31,6 +31,8 @@ start() {
 
 cd "$home" || exit 1
 "$bin/initdb" -D "$data" -U wallex -A trust -E UTF8 --locale=C --no-sync >>"$log" 2>&1 </dev/null || fail
+# The folder may go away under us, with its disk, and come again.
+cd /
 port=
 for candidate in "$@"; do
   if start "$candidate"; then
