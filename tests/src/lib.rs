@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod access;
 mod arrows;
 mod bad_input;
 mod clients_hang_up;
