@@ -95,7 +95,7 @@ postgres +COMMAND:
     cargo build -p wallex-testkit --bin with-postgres
     {{quote(with_postgres)}} -- {{COMMAND}}
 
-# Run a command with a real server under $WALLEX_URL, on a fresh `sqlite` or `postgres` database.
+# Run a command with a real server under $WALLEX_URL, and a key for it in $WALLEX_KEY, on a fresh `sqlite` or `postgres` database.
 server DATABASE +COMMAND:
     cargo build --workspace --bins
     {{quote(target / "debug/with-server")}} {{quote(DATABASE)}} -- {{COMMAND}}
@@ -210,6 +210,6 @@ _run_schemathesis *ARGS:
     for database in sqlite postgres; do
         printf '\n== on %s\n' "$database"
         {{quote(target / "debug/with-server")}} "$database" -- \
-            sh -c 'exec "$@" "$WALLEX_URL/openapi.json"' sh \
+            sh -c 'exec "$@" -H "Authorization: Bearer $WALLEX_KEY" "$WALLEX_URL/openapi.json"' sh \
             bin/schemathesis --config-file "$here/schemathesis.toml" run {{ARGS}}
     done
