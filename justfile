@@ -98,7 +98,7 @@ postgres +COMMAND:
     cargo build -p wallex-testkit --bin with-postgres
     {{quote(with_postgres)}} -- {{COMMAND}}
 
-# Run a command with a real server under $WALLEX_URL, on a fresh `sqlite` or `postgres` database.
+# Run a command with a real server under $WALLEX_URL, and a key for it in $WALLEX_KEY, on a fresh `sqlite` or `postgres` database.
 server DATABASE +COMMAND:
     cargo build --workspace --bins
     {{quote(target / "debug/with-server")}} {{quote(DATABASE)}} -- {{COMMAND}}
@@ -273,10 +273,10 @@ _run_schemathesis *ARGS:
     export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
     # What it notes down goes there, a folder for each database.
     cd {{quote(venv)}}
-    # A server that asks who calls is called with WALLEX_API_KEY, and as nobody where the check of
+    # A server that asks who calls is called with WALLEX_KEY, and as nobody where the check of
     # ignored authentication leaves that out.
     ask='
-        [ -z "${WALLEX_API_KEY:-}" ] || set -- "$@" --header "Authorization: Bearer $WALLEX_API_KEY"
+        [ -z "${WALLEX_KEY:-}" ] || set -- "$@" --header "Authorization: Bearer $WALLEX_KEY"
         exec "$@" "$WALLEX_URL/openapi.json"
     '
     on() {

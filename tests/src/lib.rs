@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod alerts;
+mod access;
 mod arrows;
 mod bad_input;
 mod clients_hang_up;

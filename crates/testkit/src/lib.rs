@@ -18,6 +18,7 @@
 //!
 //! Nothing here skips: a test that can't reach PostgreSQL fails and says why.
 
+mod api_key;
 mod both;
 mod client;
 mod foreground;
@@ -28,6 +29,7 @@ mod server;
 mod temp_database;
 mod wait;
 
+pub use api_key::{ALL_SCOPES, ApiKey, run_wallex};
 pub use both::block_on;
 pub use client::{Answer, Client, Request};
 pub use foreground::run_in_foreground;
