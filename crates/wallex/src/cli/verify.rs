@@ -25,7 +25,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["export", "against"], requires = "trust")]
     pub(crate) offline: Option<PathBuf>,
     /// Compare the export with an earlier checkpoint. More than once, where there are several.
-    #[arg(long, value_name = "CHECKPOINT", requires_all = ["offline", "public_key"])]
+    #[arg(long, value_name = "CHECKPOINT", requires_all = ["offline", "public_key"], conflicts_with = "unsigned")]
     pub(crate) since: Vec<PathBuf>,
     /// The public key that checkpoints must be signed for (Ed25519, PEM).
     #[arg(long, value_name = "FILE")]
