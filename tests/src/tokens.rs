@@ -45,8 +45,10 @@ async fn get(server: &Server, token: &str, path: &str) -> Answer {
 }
 
 async fn post(server: &Server, token: &str, path: &str, body: &Value) -> Answer {
+    // One key for each path and body.
+    let key = format!("{path}-{}", body["walletId"].as_str().unwrap_or_default());
     let bearer = format!("Bearer {token}");
-    server.client().post(path, body).header("Authorization", &bearer).key("k-1").await
+    server.client().post(path, body).header("Authorization", &bearer).key(&key).await
 }
 
 async fn tokens_open_what_their_scopes_say(database: TempDatabase) {

@@ -420,7 +420,8 @@ impl Modify for AnswerHeaders {
                 if ["429", "503", "504"].contains(&status.as_str()) {
                     add("Retry-After", schema::retry_after());
                 }
-                if operation.security.is_some() && status != "401" {
+                // Other answers have them, too; to say so each time would be most of the description.
+                if operation.security.is_some() && (status.starts_with('2') || status == "429") {
                     add(RATE_LIMIT_LIMIT, schema::rate_limit_limit());
                     add(RATE_LIMIT_REMAINING, schema::rate_limit_remaining());
                     add(RATE_LIMIT_RESET, schema::rate_limit_reset());

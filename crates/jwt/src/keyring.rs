@@ -4,7 +4,7 @@
 //! |---|---|
 //! | at the start, and every `refresh_interval` | once an interval, less up to a tenth |
 //! | after a failure | after 1 s, 2 s, 4 s, … 60 s |
-//! | when somebody asks, because a token names a key that is not known | once in [`ASKED_PAUSE`] |
+//! | when somebody asks, because a token names a key that is not known | once in [`ASKED_PAUSE`]; after a failure, as often as then |
 //!
 //! Whoever asks while it fetches waits for that fetch; whoever asks too soon after is told at once that
 //! there is nothing new. So tokens with made-up keys cost the issuer six requests a minute, however
@@ -132,13 +132,18 @@ impl<S: KeySource> Fetcher<S> {
             };
             let now = Instant::now();
             // Whoever comes when it is due anyway has asked for nothing.
-            if asker.is_some() && now < self.due {
-                if now < self.asked_from {
-                    continue;
-                }
-                self.asked_from = now + ASKED_PAUSE;
+            let is_asked = asker.is_some() && now < self.due;
+            if is_asked && now < self.asked_from {
+                continue;
             }
             self.fetch().await;
+            if is_asked {
+                self.asked_from = Instant::now() + ASKED_PAUSE;
+            }
+            if self.failures > 0 {
+                // There was no answer to make the most of.
+                self.asked_from = self.asked_from.min(self.due);
+            }
             // Those who asked meanwhile wanted nothing else. Dropping tells them.
             drop(asker);
             while asked.try_recv().is_ok() {}
@@ -363,6 +368,26 @@ mod tests {
         sleep(Duration::from_secs(10 * 60)).await;
         assert_eq!(script.fetches(), 17);
         assert!(matches!(keyring.current(), Err(NoKeys::Never)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_failure_it_is_asked_as_often_as_it_is_tried_anyway() {
+        let script = Script::new(&[Some("a"), None, None, Some("b")]);
+        let keyring = keyring(&script);
+        settle().await;
+        for _ in 0..5 {
+            keyring.look_again().await.expect("not crowded");
+        }
+        assert_eq!((script.fetches(), keyring.is_failing()), (2, true));
+        sleep(Duration::from_secs(1)).await;
+        settle().await;
+        assert_eq!(script.fetches(), 3);
+        sleep(Duration::from_secs(2)).await;
+        settle().await;
+        assert!(has(&keyring, "b"));
+        // That was not because of an unknown key: the next one counts.
+        keyring.look_again().await.expect("not crowded");
+        assert_eq!(script.fetches(), 5);
     }
 
     #[tokio::test(start_paused = true)]
