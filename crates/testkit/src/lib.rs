@@ -20,6 +20,8 @@
 
 mod both;
 mod client;
+pub mod corpus;
+mod files;
 mod foreground;
 mod inspect;
 mod issuer;
@@ -30,6 +32,7 @@ mod wait;
 
 pub use both::block_on;
 pub use client::{Answer, Client, Request};
+pub use files::allow_many_files;
 pub use foreground::run_in_foreground;
 pub use inspect::{AuditedWallet, Counts, Inspector};
 pub use issuer::{Issuer, SigningKey, seconds_since_1970, unsigned};

@@ -1,0 +1,108 @@
+//! Very many connections, and very many requests on one.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::{Report, exchange};
+use crate::allow_many_files;
+
+/// An answer that is not there by then does not come.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+/// Files beside the connections that a program has open.
+const OTHER_FILES: u64 = 200;
+/// Connections that are begun at once: what a listener's backlog holds, or less.
+const AT_ONCE: usize = 500;
+
+/// Opens `connections` at once, sends a request on each while all are open, and expects 200 or
+/// 503; then one more, and it must be served.
+///
+/// # Errors
+/// When this machine does not allow so many connections, or the server can't be reached.
+pub async fn connections(address: &str, connections: usize) -> Result<Report> {
+    let files = allow_many_files()?;
+    ensure!(
+        files >= connections as u64 + OTHER_FILES,
+        "this machine allows {files} open files: too few for {connections} connections \
+         (raise the hard limit, `ulimit -Hn`)"
+    );
+    let mut report = Report::default();
+    let mut sockets = Vec::with_capacity(connections);
+    while sockets.len() < connections {
+        let batch = AT_ONCE.min(connections - sockets.len());
+        let opening: JoinSet<_> = (0..batch)
+            .map(|_| {
+                let address = address.to_owned();
+                async move { timeout(ANSWERED_WITHIN, TcpStream::connect(address)).await }
+            })
+            .collect();
+        for opened in opening.join_all().await {
+            sockets.push(opened.context("a connection takes too long")?.context("no connection")?);
+        }
+    }
+    let began = Instant::now();
+    let asking: JoinSet<_> = sockets.into_iter().map(ask).collect();
+    let mut sockets = Vec::with_capacity(connections);
+    for asked in asking.join_all().await {
+        report.count("one of many connections", began.elapsed());
+        match asked {
+            Ok(socket) => sockets.push(socket),
+            Err(error) => report.violations.push(format!("one of {connections}: {error:#}")),
+        }
+    }
+    let request = b"GET /livez HTTP/1.1\r\nHost: wallex\r\nConnection: close\r\n\r\n";
+    let one_more = exchange(address, request).await;
+    if !one_more.as_ref().is_ok_and(|answers| answers.len() == 1 && answers[0].status == 200) {
+        report.violations.push(format!("one more than {connections}: {one_more:?}"));
+    }
+    drop(sockets);
+    Ok(report)
+}
+
+/// A request and the first line of its answer; the connection stays open.
+async fn ask(mut socket: TcpStream) -> Result<TcpStream> {
+    let request = b"GET /livez HTTP/1.1\r\nHost: wallex\r\n\r\n";
+    let asked = async {
+        socket.write_all(request).await.context("the request")?;
+        let mut line = [0; 12];
+        socket.read_exact(&mut line).await.context("the answer")?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        ensure!(["HTTP/1.1 200", "HTTP/1.1 503"].contains(&&*line), "it is answered {line}");
+        Ok(())
+    };
+    timeout(ANSWERED_WITHIN, asked).await.context("it hangs")??;
+    Ok(socket)
+}
+
+/// Sends `requests` on one connection without waiting for an answer: all are answered, in order.
+///
+/// # Errors
+/// When the server can't be reached, or does not speak HTTP.
+pub async fn pipeline(address: &str, requests: usize) -> Result<Report> {
+    let began = Instant::now();
+    let paths = ["/livez", "/nowhere", "/wallets/corpus"];
+    let bytes: String = (0..requests)
+        .map(|i| {
+            let path = paths[i % paths.len()];
+            format!("GET {path} HTTP/1.1\r\nHost: wallex\r\nX-Correlation-Id: n-{i}\r\n\r\n")
+        })
+        .collect();
+    let answers = exchange(address, bytes.as_bytes()).await?;
+    let mut report = Report::default();
+    for (i, answer) in answers.iter().enumerate() {
+        report.count("a request of a pipeline", began.elapsed());
+        let expected = [200, 404, 200][i % 3];
+        let id = format!("n-{i}");
+        if answer.status != expected || answer.header("x-correlation-id") != Some(&id) {
+            report.violations.push(format!("request {i} is answered {answer:?}"));
+        }
+    }
+    if answers.len() != requests {
+        report.violations.push(format!("{} of {requests} are answered", answers.len()));
+    }
+    Ok(report)
+}
