@@ -9,11 +9,14 @@
 mod alerts;
 mod arrows;
 mod bad_input;
+mod certificates;
 mod clients_hang_up;
 mod correlation;
 mod crash;
 mod create_wallet;
 mod credit_wallet;
+#[cfg(target_os = "linux")]
+mod crowds;
 mod dashboards;
 mod debit_wallet;
 mod dependencies;
@@ -36,7 +39,11 @@ mod rate_limits;
 mod raw_http;
 mod recovery;
 mod scrape;
+mod security_headers;
+#[cfg(target_os = "linux")]
+mod slow_clients;
 mod support;
+mod tls;
 mod tokens;
 mod transfer;
 mod two_nodes;

@@ -31,7 +31,7 @@ mod temp_database;
 mod wait;
 
 pub use both::block_on;
-pub use client::{Answer, Client, Request};
+pub use client::{Answer, Client, Request, install_tls_provider};
 pub use files::allow_many_files;
 pub use foreground::run_in_foreground;
 pub use inspect::{AuditedWallet, Counts, Inspector};

@@ -27,7 +27,7 @@ fn listen(harness: &Harness) -> Listening {
         shutdown_timeout: Duration::from_secs(3_600),
         ..ServerSettings::default()
     };
-    let server = server(listener, state, &settings).expect("a server");
+    let server = server(listener, state, &settings, None).expect("a server");
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Listening { address, handle, _lane: lane }

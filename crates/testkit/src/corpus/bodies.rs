@@ -137,7 +137,7 @@ fn creations() -> Vec<Case> {
     };
     let currency =
         |value: &&str| of(format!("a currency {value}"), &format!(r#""currency":{value}"#));
-    let currencies = ["\"\"", "\"usd\"", "\"US\"", "\"U$D\"", "\"USDX\"", "\"\\u0000\"", "840"];
+    let currencies = ["\"\"", "\"usd\"", "\"US\"", "\"U$D\"", "\"U-D\"", "\"\\u0000\"", "840"];
     let mut cases: Vec<_> = NO_WALLET_IDS.iter().map(id).collect();
     cases.extend(NO_AMOUNTS.iter().map(balance));
     cases.extend(NO_TEXTS.iter().chain(&["\"\""]).map(owner));

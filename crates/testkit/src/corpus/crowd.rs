@@ -1,5 +1,6 @@
 //! Very many connections, and very many requests on one.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Report, exchange};
+use super::{Report, exchange, exchange_and_wait};
 use crate::allow_many_files;
 
 /// An answer that is not there by then does not come.
@@ -18,8 +19,8 @@ const OTHER_FILES: u64 = 200;
 /// Connections that are begun at once: what a listener's backlog holds, or less.
 const AT_ONCE: usize = 500;
 
-/// Opens `connections` at once, sends a request on each while all are open, and expects 200 or
-/// 503; then one more, and it must be served.
+/// Opens `connections` with a request on each, sends another on each while all are open, and
+/// expects 200 or 503; then one more, and it must be served.
 ///
 /// # Errors
 /// When this machine does not allow so many connections, or the server can't be reached.
@@ -32,28 +33,11 @@ pub async fn connections(address: &str, connections: usize) -> Result<Report> {
     );
     let mut report = Report::default();
     let mut sockets = Vec::with_capacity(connections);
-    while sockets.len() < connections {
-        let batch = AT_ONCE.min(connections - sockets.len());
-        let opening: JoinSet<_> = (0..batch)
-            .map(|_| {
-                let address = address.to_owned();
-                async move { timeout(ANSWERED_WITHIN, TcpStream::connect(address)).await }
-            })
-            .collect();
-        for opened in opening.join_all().await {
-            sockets.push(opened.context("a connection takes too long")?.context("no connection")?);
-        }
+    for begun in (0..connections).step_by(AT_ONCE) {
+        let opening = (begun..connections).take(AT_ONCE).map(|_| open(address.to_owned()));
+        sockets.extend(all(opening, &mut report).await);
     }
-    let began = Instant::now();
-    let asking: JoinSet<_> = sockets.into_iter().map(ask).collect();
-    let mut sockets = Vec::with_capacity(connections);
-    for asked in asking.join_all().await {
-        report.count("one of many connections", began.elapsed());
-        match asked {
-            Ok(socket) => sockets.push(socket),
-            Err(error) => report.violations.push(format!("one of {connections}: {error:#}")),
-        }
-    }
+    let sockets = all(sockets.into_iter().map(ask), &mut report).await;
     let request = b"GET /livez HTTP/1.1\r\nHost: wallex\r\nConnection: close\r\n\r\n";
     let one_more = exchange(address, request).await;
     if !one_more.as_ref().is_ok_and(|answers| answers.len() == 1 && answers[0].status == 200) {
@@ -63,15 +47,35 @@ pub async fn connections(address: &str, connections: usize) -> Result<Report> {
     Ok(report)
 }
 
-/// A request and the first line of its answer; the connection stays open.
+/// Awaits all of `asking`; the connections that are still good.
+async fn all<F>(asking: impl Iterator<Item = F>, report: &mut Report) -> Vec<TcpStream>
+where
+    F: Future<Output = Result<TcpStream>> + Send + 'static,
+{
+    let began = Instant::now();
+    let asked = asking.collect::<JoinSet<_>>().join_all().await;
+    report.count("many connections", began.elapsed());
+    let good = asked.into_iter().filter_map(|asked| {
+        asked.map_err(|error| report.violations.push(format!("one of many: {error:#}"))).ok()
+    });
+    good.collect()
+}
+
+async fn open(address: String) -> Result<TcpStream> {
+    let opening = timeout(ANSWERED_WITHIN, TcpStream::connect(address)).await;
+    ask(opening.context("it takes too long to connect")?.context("no connection")?).await
+}
+
+/// A request and its answer, which is a short one; the connection stays open.
 async fn ask(mut socket: TcpStream) -> Result<TcpStream> {
     let request = b"GET /livez HTTP/1.1\r\nHost: wallex\r\n\r\n";
     let asked = async {
         socket.write_all(request).await.context("the request")?;
-        let mut line = [0; 12];
-        socket.read_exact(&mut line).await.context("the answer")?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        ensure!(["HTTP/1.1 200", "HTTP/1.1 503"].contains(&&*line), "it is answered {line}");
+        let mut answer = [0; 4_096];
+        let bytes = socket.read(&mut answer).await.context("the answer")?;
+        let answer = String::from_utf8_lossy(&answer[..bytes]).into_owned();
+        let status = answer.get(..12).unwrap_or_default();
+        ensure!(["HTTP/1.1 200", "HTTP/1.1 503"].contains(&status), "it is answered {answer:?}");
         Ok(())
     };
     timeout(ANSWERED_WITHIN, asked).await.context("it hangs")??;
@@ -88,10 +92,14 @@ pub async fn pipeline(address: &str, requests: usize) -> Result<Report> {
     let bytes: String = (0..requests)
         .map(|i| {
             let path = paths[i % paths.len()];
-            format!("GET {path} HTTP/1.1\r\nHost: wallex\r\nX-Correlation-Id: n-{i}\r\n\r\n")
+            let then = if i + 1 == requests { "close" } else { "keep-alive" };
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: wallex\r\nConnection: {then}\r\n\
+                 X-Correlation-Id: n-{i}\r\n\r\n"
+            )
         })
         .collect();
-    let answers = exchange(address, bytes.as_bytes()).await?;
+    let answers = exchange_and_wait(address, bytes.as_bytes()).await?;
     let mut report = Report::default();
     for (i, answer) in answers.iter().enumerate() {
         report.count("a request of a pipeline", began.elapsed());

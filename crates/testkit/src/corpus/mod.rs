@@ -94,9 +94,10 @@ pub async fn run_with(
 ) -> Result<Report> {
     prepare(address).await?;
     let mut report = Report::default();
+    let mut before = wallet(address).await?;
     for case in cases() {
         let began = Instant::now();
-        let outcome = attempt(address, &case).await;
+        let outcome = attempt(address, &case, &mut before).await;
         report.count(&case.name, began.elapsed());
         let checked = match outcome {
             Ok(()) => after(&case).await,
@@ -123,13 +124,13 @@ pub async fn prepare(address: &str) -> Result<()> {
     Ok(())
 }
 
-async fn attempt(address: &str, case: &Case) -> Result<()> {
-    let before = wallet(address).await.context("before it")?;
+async fn attempt(address: &str, case: &Case, before: &mut String) -> Result<()> {
     let answers = exchange(address, &case.bytes).await?;
     case.judge(&answers)?;
     let after = wallet(address).await.context("the server is not well after it")?;
-    if before != after {
-        bail!("the wallet changed: {before} became {after}");
+    if *before != after {
+        let old = std::mem::replace(before, after);
+        bail!("the wallet changed: {old} became {before}");
     }
     Ok(())
 }
