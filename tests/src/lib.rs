@@ -26,6 +26,7 @@ mod full_disk;
 mod fuzz;
 mod get_wallet;
 mod health;
+mod http2;
 mod idempotency;
 mod lifecycle;
 mod list_events;

@@ -54,7 +54,8 @@ async fn answer(
 }
 
 /// Answers `req` with `problem` before it gets to a route, seen from outside like any other.
-pub(crate) fn refuse(req: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
+pub(crate) fn refuse(mut req: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
+    let reader = Reader::of(&mut req);
     let started = Instant::now();
     let method = method_of(req.request());
     root_span::begin(&req, method, NO_ROUTE).in_scope(|| {
@@ -64,7 +65,10 @@ pub(crate) fn refuse(req: ServiceRequest, problem: &Problem) -> ServiceResponse<
         record(NO_ROUTE, method, response.status().as_u16(), elapsed_s);
         log(NO_ROUTE, method, &response, problem.cause(), elapsed_s);
         root_span::end(response.status());
-        response
+        match reader {
+            Some(reader) => response.map_body(|_, body| reader.kept_by(body)),
+            None => response,
+        }
     })
 }
 

@@ -85,11 +85,17 @@ impl Guarded {
     /// Forgets what was read before the last head arrived, or belongs to a request.
     fn catch_up(&mut self) {
         let heads = self.watch.heads();
-        if heads != self.reading.heads || self.watch.is_busy() || self.watch.is_unread() {
+        if heads != self.reading.heads || self.watch.is_busy() {
             self.reading = Reading { heads, ..Reading::default() };
         }
-        if self.watch.multiplexed && !self.watch.is_busy() && self.reading.due.is_none() {
+        if self.watch.is_busy() || self.reading.due.is_some() {
+            return;
+        }
+        if self.watch.multiplexed {
             self.reading.due = Some(Instant::now() + self.timeouts.idle);
+        } else if self.watch.is_unread() {
+            // actix reads on behind an answer that came early, but nobody waits for the end.
+            self.reading.due = Some(Instant::now() + self.timeouts.head);
         }
     }
 

@@ -82,7 +82,9 @@ async fn endless_chunks_are_refused() {
 async fn silent_clients_are_answered_and_closed_on_every_route() {
     let harness = Harness::new();
     let server = listen(&harness);
+    let long = format!("GET /{}", "x".repeat(5_000));
     let lines = [
+        (&*long, 414),
         ("GET /livez", 200),
         ("DELETE /wallets", 405),
         ("POST /nowhere", 404),

@@ -164,3 +164,67 @@ fn certificates(
         Err(_) => Err(TlsError::BadCertificate { path: path.to_owned(), setting }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RSA: (&str, &str) = (include_str!("testdata/rsa.crt"), include_str!("testdata/rsa.key"));
+    const EC: (&str, &str) = (include_str!("testdata/ec.crt"), include_str!("testdata/ec.key"));
+
+    fn pkcs8() -> (String, String) {
+        let names = ["localhost".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    fn config((certificate, key): (&str, &str), client_ca: Option<&str>) -> Result<(), TlsError> {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let files = TlsFiles {
+            certificate: "tls.crt".into(),
+            key: "tls.key".into(),
+            client_ca: client_ca.map(|_| "clients.crt".into()),
+        };
+        let material = Material {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca: client_ca.map(Into::into),
+        };
+        material.config(&files).map(|_| ())
+    }
+
+    #[test]
+    fn keys_of_every_format_are_read() {
+        let (certificate, key) = pkcs8();
+        assert!(key.contains("BEGIN PRIVATE KEY"));
+        assert!(RSA.1.contains("BEGIN RSA PRIVATE KEY") && EC.1.contains("BEGIN EC PRIVATE KEY"));
+        for pair in [(&*certificate, &*key), RSA, EC] {
+            config(pair, None).expect("TLS");
+            config(pair, Some(RSA.0)).expect("TLS with client certificates");
+        }
+        // Both in one file, as some tools write them.
+        let both = format!("{certificate}{key}");
+        config((&both, &both), None).expect("TLS");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told() {
+        let mismatch = config((RSA.0, EC.1), None).expect_err("another key");
+        assert!(matches!(mismatch, TlsError::Mismatch { .. }), "{mismatch}");
+        let no_authority = config(RSA, Some("# nothing\n")).expect_err("no authority");
+        assert!(
+            no_authority.to_string().contains("clients.crt (WALLEX_TLS_CLIENT_CA)"),
+            "{no_authority}"
+        );
+        let cut = &RSA.1[..RSA.1.len() / 2];
+        assert!(matches!(config((RSA.0, cut), None), Err(TlsError::NoKey { .. })));
+    }
+
+    #[test]
+    fn fingerprints_tell_contents_apart() {
+        let of =
+            |key: &str| Material { certificate: RSA.0.into(), key: key.into(), client_ca: None };
+        assert_eq!(of(RSA.1).fingerprint(), of(RSA.1).fingerprint());
+        assert_ne!(of(RSA.1).fingerprint(), of(EC.1).fingerprint());
+    }
+}
