@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use wallex_testkit::corpus::values::{NO_AMOUNTS, NO_TEXTS, NO_WALLET_IDS};
 use wallex_testkit::{Answer, Client, TempDatabase, on_both_databases};
 
 use crate::support::{Unchanged, with_wallets};
@@ -17,60 +18,6 @@ on_both_databases!(
     large_bodies_are_refused,
     bad_wallet_ids_in_the_path_are_refused,
 );
-
-/// Values that are no amount of money, as JSON text.
-const NO_AMOUNTS: &[&str] = &[
-    "-1",
-    "-0",
-    "1.0",
-    "1.5",
-    "1e2",
-    "1E2",
-    "1e400",
-    "-1e400",
-    "9007199254740992",
-    "9223372036854775807",
-    "9223372036854775808",
-    "-9223372036854775809",
-    "123456789012345678901234567890123456789012345678901234567890",
-    "\"1\"",
-    "\"\"",
-    "true",
-    "null",
-    "[1]",
-    "{\"value\":1}",
-];
-
-/// Values that are no wallet id.
-const NO_WALLET_IDS: &[&str] = &[
-    "\"\"",
-    "\" \"",
-    "\"a b\"",
-    "\"a/b\"",
-    "\"a\\u0000b\"",
-    "\"a\\nb\"",
-    "\"\\ud800\"",
-    "\"\\udc00\\ud800\"",
-    "\"w\u{e9}\"",
-    "\"w\u{202e}\"",
-    "1",
-    "null",
-    "false",
-    "[\"w\"]",
-    "{}",
-];
-
-/// Values that are no free text without control characters.
-const NO_TEXTS: &[&str] = &[
-    "\"\\u0000\"",
-    "\"a\\u001bb\"",
-    "\"\\u007f\"",
-    "\"\\u0085\"",
-    "\"\\ud800\"",
-    "1",
-    "null",
-    "[]",
-];
 
 /// The pointers of a validation problem.
 #[track_caller]

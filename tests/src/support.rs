@@ -49,6 +49,11 @@ impl Unchanged {
         Self { inspector, before }
     }
 
+    /// Whether there is no more and no less.
+    pub(crate) async fn holds(&self) -> bool {
+        self.inspector.counts().await == self.before
+    }
+
     /// Checks that there is no more and no less; `what` says after what.
     pub(crate) async fn holds_after(&self, what: &str) {
         assert_eq!(self.inspector.counts().await, self.before, "nothing was written by: {what}");

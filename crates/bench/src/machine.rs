@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use anyhow::{Result, ensure};
 
 /// File systems in memory: a commit to one of them waits for nothing.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -30,14 +29,6 @@ pub(crate) fn facts(folder: &Path) -> Result<Facts> {
         ("Compiler", first_line("rustc", &["--version"])),
         ("Load average before the run", load_average()),
     ])
-}
-
-/// Has the system let this program, and the servers that it starts, open as many files as it lets
-/// anybody: ten thousand connections are as many files on both sides.
-pub(crate) fn allow_many_files() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).context("the limit of open files can't be raised")
 }
 
 fn unknown() -> String {

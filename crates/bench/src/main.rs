@@ -163,7 +163,7 @@ impl Kind {
 fn main() -> Result<()> {
     let options = Options::parse();
     server::build()?;
-    machine::allow_many_files()?;
+    wallex_testkit::allow_many_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

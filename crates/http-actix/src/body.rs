@@ -1,30 +1,27 @@
 //! The body of a POST: JSON by its headers, bounded in bytes and in time.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Bytes, Payload};
 
 use crate::code::Code;
+use crate::connection;
 use crate::problem::Problem;
-
-/// The largest body, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+use crate::state::ApiSettings;
 
 /// The whole body.
 ///
 /// # Errors
 /// `unsupported-media-type` when it does not claim to be plain JSON, `body-too-large` as soon as
-/// that is known, `request-timeout` when it does not arrive within `timeout`, `malformed-json`
+/// that is known, `request-timeout` when it does not arrive in time, `malformed-json`
 /// when it ends before its announced length.
 pub(crate) async fn read(
     req: &HttpRequest,
     payload: Payload,
-    timeout: Duration,
+    settings: &ApiSettings,
 ) -> Result<Bytes, Problem> {
     require_json(req.headers())?;
-    read_bytes(req, payload, timeout).await
+    read_bytes(req, payload, settings).await
 }
 
 /// The whole body, where it may be left out: an empty one needs no media type.
@@ -34,9 +31,9 @@ pub(crate) async fn read(
 pub(crate) async fn read_optional(
     req: &HttpRequest,
     payload: Payload,
-    timeout: Duration,
+    settings: &ApiSettings,
 ) -> Result<Bytes, Problem> {
-    let bytes = read_bytes(req, payload, timeout).await?;
+    let bytes = read_bytes(req, payload, settings).await?;
     if !bytes.is_empty() {
         require_json(req.headers())?;
     }
@@ -46,18 +43,22 @@ pub(crate) async fn read_optional(
 async fn read_bytes(
     req: &HttpRequest,
     payload: Payload,
-    timeout: Duration,
+    settings: &ApiSettings,
 ) -> Result<Bytes, Problem> {
-    if announced_bytes(req.headers()).is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
-        return Err(too_large());
+    let ApiSettings { body_bytes_max: bytes_max, body_timeout: timeout, .. } = *settings;
+    if announced_bytes(req.headers()).is_some_and(|bytes| bytes > bytes_max) {
+        return Err(too_large(bytes_max));
     }
-    match tokio::time::timeout(timeout, payload.to_bytes_limited(BODY_BYTES_MAX)).await {
-        Ok(Ok(Ok(body))) => Ok(body),
+    match tokio::time::timeout(timeout, payload.to_bytes_limited(bytes_max)).await {
+        Ok(Ok(Ok(body))) => {
+            connection::body_was_read(req);
+            Ok(body)
+        }
         Ok(Ok(Err(_))) => {
             let detail = "The body ended before it was complete, or its chunks are malformed.";
             Err(Problem::new(Code::MalformedJson, detail))
         }
-        Ok(Err(_)) => Err(too_large()),
+        Ok(Err(_)) => Err(too_large(bytes_max)),
         Err(_) => {
             let detail = format!("A body must arrive within {timeout:?}. Nothing was done.");
             Err(Problem::new(Code::RequestTimeout, detail))
@@ -65,8 +66,8 @@ async fn read_bytes(
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::BodyTooLarge, format!("A body is at most {BODY_BYTES_MAX} bytes."))
+fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("A body is at most {bytes_max} bytes."))
 }
 
 fn announced_bytes(headers: &HeaderMap) -> Option<usize> {

@@ -26,6 +26,7 @@ pub(crate) enum Code {
     DeadLetterMoved,
     PreconditionFailed,
     BodyTooLarge,
+    TargetTooLong,
     UnsupportedMediaType,
     InsufficientFunds,
     BalanceLimitExceeded,
@@ -34,6 +35,7 @@ pub(crate) enum Code {
     CreationNotDiscardable,
     IdempotencyKeyReused,
     RateLimited,
+    HeadTooLarge,
     Internal,
     Overloaded,
     ShuttingDown,
@@ -47,7 +49,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 37] = [
+    pub(crate) const ALL: [Self; 39] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
@@ -68,6 +70,7 @@ impl Code {
         Self::DeadLetterMoved,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
+        Self::TargetTooLong,
         Self::UnsupportedMediaType,
         Self::InsufficientFunds,
         Self::BalanceLimitExceeded,
@@ -76,6 +79,7 @@ impl Code {
         Self::CreationNotDiscardable,
         Self::IdempotencyKeyReused,
         Self::RateLimited,
+        Self::HeadTooLarge,
         Self::Internal,
         Self::Overloaded,
         Self::ShuttingDown,
@@ -140,6 +144,12 @@ impl Code {
                 (S::PRECONDITION_FAILED, "precondition-failed", "The wallet is at another version")
             }
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
+            Self::TargetTooLong => {
+                (S::URI_TOO_LONG, "target-too-long", "The path and query are too long")
+            }
+            Self::HeadTooLarge => {
+                (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "The headers are too large")
+            }
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",

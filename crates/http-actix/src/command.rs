@@ -73,7 +73,7 @@ async fn receive<S, B: RequestBody>(
     subject: impl FnOnce(&mut Errors) -> Option<(S, Precondition)>,
 ) -> Result<Received<S, B>, Problem> {
     let settings = &api.state.settings;
-    let bytes = body::read(req, payload, settings.body_timeout).await?;
+    let bytes = body::read(req, payload, settings).await?;
     let mut errors = Errors::default();
     correlation::of(req).check(&mut errors);
     query::refuse_all(req, &mut errors);

@@ -3,7 +3,7 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
@@ -13,6 +13,7 @@ use crate::errors::{Errors, FieldError};
 use crate::headers::{self, X_CORRELATION_ID};
 use crate::problem::Problem;
 use crate::rate_limit::Allowance;
+use crate::security::Protection;
 use crate::state::Api;
 
 /// What a request is followed by.
@@ -75,11 +76,12 @@ pub(crate) async fn correlate(
     let echo = HeaderValue::from_str(correlation.id.as_str())
         .expect("invariant: visible ASCII is a header value");
     req.extensions_mut().insert(correlation);
+    let protection = Protection::of(req.request());
     let mut response = next.call(req).await?;
     let allowance = response.request().extensions().get::<Allowance>().copied();
     let head = response.response_mut().head_mut();
+    protection.add_to(head);
     head.headers_mut().insert(HeaderName::from_static("x-correlation-id"), echo);
-    head.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(allowance) = allowance {
         allowance.tell(head.headers_mut());
     }

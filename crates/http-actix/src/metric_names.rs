@@ -6,6 +6,8 @@ use metrics::{Unit, describe_counter, describe_histogram};
 pub(crate) const REQUESTS: &str = "wallex_http_requests_total";
 /// How long requests took in seconds, by `route` and `method`.
 pub(crate) const REQUEST_DURATION: &str = "wallex_http_request_duration_seconds";
+/// Connections that were closed because they went too far, by `reason`.
+pub(crate) const CONNECTIONS_CUT: &str = "wallex_http_connections_cut_total";
 /// How long accepted creations took in milliseconds, replays apart. The name is given.
 pub(crate) const WALLET_CREATE_DURATION: &str = "wallet_create_duration_ms";
 
@@ -13,6 +15,11 @@ pub(crate) const WALLET_CREATE_DURATION: &str = "wallet_create_duration_ms";
 /// was installed.
 pub fn describe_metrics() {
     describe_counter!(REQUESTS, Unit::Count, "HTTP requests, by route, method and status");
+    describe_counter!(
+        CONNECTIONS_CUT,
+        Unit::Count,
+        "Connections closed because they went beyond a limit, by reason"
+    );
     describe_histogram!(
         REQUEST_DURATION,
         Unit::Seconds,

@@ -53,6 +53,25 @@ async fn answer(
     Ok(response)
 }
 
+/// Answers `req` with `problem` before it gets to a route, seen from outside like any other.
+pub(crate) fn refuse(mut req: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
+    let reader = Reader::of(&mut req);
+    let started = Instant::now();
+    let method = method_of(req.request());
+    root_span::begin(&req, method, NO_ROUTE).in_scope(|| {
+        let answer = problem.respond(req.request());
+        let response = req.into_response(answer);
+        let elapsed_s = started.elapsed().as_secs_f64();
+        record(NO_ROUTE, method, response.status().as_u16(), elapsed_s);
+        log(NO_ROUTE, method, &response, problem.cause(), elapsed_s);
+        root_span::end(response.status());
+        match reader {
+            Some(reader) => response.map_body(|_, body| reader.kept_by(body)),
+            None => response,
+        }
+    })
+}
+
 /// Gives a problem its body, which its handler could not know all of; and what is behind it.
 fn render(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, Option<String>) {
     let Some(error) = response.response().error() else { return (response, None) };

@@ -9,11 +9,11 @@ use opentelemetry::propagation::Extractor;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::correlation;
+use crate::{connection, correlation};
 
 /// Makes the root span. What is known later is recorded on it by who knows it.
 pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
-    let scheme = if request.app_config().secure() { "https" } else { "http" };
+    let scheme = if connection::is_secure(request.request()) { "https" } else { "http" };
     let span = tracing::info_span!(
         "http.request",
         otel.name = %format_args!("{method} {route}"),

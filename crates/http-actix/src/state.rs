@@ -63,6 +63,12 @@ pub struct ApiSettings {
     pub projection_wait: Duration,
     /// How long a request's body may take to arrive, counted from its last header.
     pub body_timeout: Duration,
+    /// How many bytes a request's body may have.
+    pub body_bytes_max: usize,
+    /// How many bytes path, query and headers may have together.
+    pub head_bytes_max: usize,
+    /// How many bytes path and query may have together.
+    pub target_bytes_max: usize,
     /// How old a row of the outbox must be before a cleanup deletes it, when the request does not
     /// say.
     pub outbox_retention: Duration,
@@ -78,6 +84,9 @@ impl Default for ApiSettings {
             read_timeout: Duration::from_secs(10),
             projection_wait: Duration::from_secs(2),
             body_timeout: Duration::from_secs(10),
+            body_bytes_max: 64 * 1024,
+            head_bytes_max: 16 * 1024,
+            target_bytes_max: 4 * 1024,
             outbox_retention: Duration::from_secs(24 * 60 * 60),
             rate_limits: RateLimits::default(),
         }

@@ -13,6 +13,14 @@ use serde_json::Value;
 /// A server that has not answered by then hangs.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Installs the process's provider of TLS, which reqwest wants even for plain HTTP.
+pub fn install_tls_provider() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().ok();
+    });
+}
+
 /// Talks to one server.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -27,17 +35,19 @@ impl Client {
     /// When the HTTP client can't be built.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
-        static PROVIDER: Once = Once::new();
-        // reqwest wants a provider of TLS, even for plain HTTP.
-        PROVIDER.call_once(|| {
-            rustls::crypto::ring::default_provider().install_default().ok();
-        });
+        install_tls_provider();
         let http = reqwest::Client::builder()
             .timeout(ANSWER_DEADLINE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .expect("an HTTP client");
+        Self::over(base, http)
+    }
+
+    /// A client for the server at `base` that sends by `http`, which knows whom to trust.
+    #[must_use]
+    pub fn over(base: impl Into<String>, http: reqwest::Client) -> Self {
         Self { base: base.into(), http }
     }
 

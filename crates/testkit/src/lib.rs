@@ -21,6 +21,8 @@
 mod api_key;
 mod both;
 mod client;
+pub mod corpus;
+mod files;
 mod foreground;
 mod inspect;
 mod issuer;
@@ -31,7 +33,8 @@ mod wait;
 
 pub use api_key::{ALL_SCOPES, ApiKey, run_wallex};
 pub use both::block_on;
-pub use client::{Answer, Client, Request};
+pub use client::{Answer, Client, Request, install_tls_provider};
+pub use files::allow_many_files;
 pub use foreground::run_in_foreground;
 pub use inspect::{AuditedWallet, Counts, Inspector};
 pub use issuer::{Issuer, SigningKey, seconds_since_1970, unsigned};

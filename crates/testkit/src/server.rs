@@ -42,6 +42,7 @@ pub fn wallex_binary() -> PathBuf {
 #[must_use]
 pub struct ServerBuilder {
     command: Command,
+    http: Option<reqwest::Client>,
 }
 
 impl ServerBuilder {
@@ -60,7 +61,7 @@ impl ServerBuilder {
         // The system picks the port, so that no two tests want the same. And no wallex.toml that
         // lies around is read.
         command.env("WALLEX_LISTEN", "127.0.0.1:0").current_dir(std::env::temp_dir());
-        Self { command }
+        Self { command, http: None }
     }
 
     /// A server on `database`.
@@ -71,6 +72,12 @@ impl ServerBuilder {
     /// Sets one variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Talks to it by `http`, which trusts its certificate.
+    pub fn over(mut self, http: reqwest::Client) -> Self {
+        self.http = Some(http);
         self
     }
 
@@ -113,7 +120,7 @@ impl ServerBuilder {
             output.read(child.stdout.take().expect("piped")),
             output.read(child.stderr.take().expect("piped")),
         ];
-        Server { child, output, readers, client: None }
+        Server { child, output, readers, client: None, http: self.http }
     }
 
     /// Starts it, and waits until it listens; it may not be ready.
@@ -144,6 +151,7 @@ pub struct Server {
     output: Output,
     readers: Vec<JoinHandle<()>>,
     client: Option<Client>,
+    http: Option<reqwest::Client>,
 }
 
 impl Server {
@@ -167,7 +175,8 @@ impl Server {
     /// `127.0.0.1:PORT`, for raw sockets.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.client().base().trim_start_matches("http://")
+        let base = self.client().base();
+        base.split_once("://").map_or(base, |(_, address)| address)
     }
 
     /// Waits until it says where it listens; it may not be ready.
@@ -183,7 +192,10 @@ impl Server {
             address
         })
         .await;
-        self.client = Some(Client::new(base));
+        self.client = Some(match &self.http {
+            Some(http) => Client::over(base, http.clone()),
+            None => Client::new(base),
+        });
     }
 
     fn is_running(&mut self) {
@@ -248,6 +260,39 @@ impl Server {
     /// When there is no such process.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Tells it that its files may have changed (SIGHUP).
+    ///
+    /// # Panics
+    /// When there is no such process.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// The memory that it has, in bytes.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process_id());
+        let status = std::fs::read_to_string(path).expect("the server runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib * 1024
+    }
+
+    /// How many files, sockets among them, it has open.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.process_id());
+        std::fs::read_dir(path).expect("the server runs").count()
     }
 
     /// The number of its process.
@@ -321,10 +366,11 @@ impl Output {
     /// The address in the line that says where the server listens, as text or as JSON.
     fn address(&self) -> Option<String> {
         self.lines().iter().filter(|line| line.contains("listens")).find_map(|line| {
-            let (_, rest) = line.split_once("http://127.0.0.1:")?;
+            let (before, rest) = line.split_once("://127.0.0.1:")?;
+            let scheme = if before.ends_with("https") { "https" } else { "http" };
             let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
             let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
-            Some(format!("http://127.0.0.1:{port}"))
+            Some(format!("{scheme}://127.0.0.1:{port}"))
         })
     }
 }

@@ -15,6 +15,7 @@ mod serve;
 mod signals;
 mod startup;
 mod telemetry;
+mod tls;
 mod upkeep;
 
 use std::io::{self, Write};

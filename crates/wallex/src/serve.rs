@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use wallex_application::{CommandLane, GroupedWallets, LanePorts, LaneTask};
 use wallex_database::Database;
-use wallex_http_actix::{ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, server};
+use wallex_http_actix::{
+    ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, Tls, server,
+};
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_jwt::JwtAuthenticator;
 use wallex_migrations::{MigrateError, SchemaReadiness};
@@ -26,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::signals::Stop;
 use crate::startup;
+use crate::tls::{Reloader, TlsFiles};
 use crate::upkeep::Upkeep;
 
 /// Connections that may wait to be accepted. The kernel takes less where its own limit is lower.
@@ -67,6 +70,7 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
     say_what_is_planted();
     let mut stop = Stop::on_signals().context("signals can't be received")?;
     let metrics = Metrics::install()?;
+    let reloader = TlsFiles::of(&config)?.map(Reloader::start).transpose()?;
     // The port comes first: a second server on one machine should not get as far as the database.
     let listener = listen(config.listen)?;
     let db = tokio::select! {
@@ -77,9 +81,14 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
     let listen = listener.local_addr().context("the listener has no address")?;
     let access = Access::open(&config, &db, listen, tokens(&config)?).await?;
     let is_open = access.door.is_open() == Some(true);
+    let tls = reloader.as_ref().map(Reloader::tls);
+    let url = startup::url(listen, tls.is_some());
     let running =
-        Running::start(&config, listener, Arc::clone(&db), access, &metrics, stop.clone())?;
-    announce(pretty, listen, is_open, &db.describe());
+        Running::start(&config, listener, tls, Arc::clone(&db), access, &metrics, stop.clone())?;
+    if let Some(reloader) = reloader {
+        tokio::spawn(reloader.run(stop.clone()));
+    }
+    announce(pretty, &url, is_open, &db.describe());
     running.until(stop, &config).await
 }
 
@@ -132,14 +141,14 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listener().with_context(|| format!("can't listen on {address} (WALLEX_LISTEN)"))
 }
 
-fn announce(pretty: bool, listen: SocketAddr, is_open: bool, database: &str) {
+fn announce(pretty: bool, url: &str, is_open: bool, database: &str) {
     if pretty {
-        eprint!("{}", startup::banner(listen, is_open, database));
+        eprint!("{}", startup::banner(url, is_open, database));
     } else {
         tracing::info!(
-            listen = startup::url(listen),
+            listen = url,
             database,
-            r#try = startup::example(listen, is_open),
+            r#try = startup::example(url, is_open),
             version = env!("CARGO_PKG_VERSION"),
             "Wallex listens"
         );
@@ -161,6 +170,7 @@ impl Running {
     fn start(
         config: &Config,
         listener: TcpListener,
+        tls: Option<Tls>,
         db: Arc<Database>,
         access: Access,
         metrics: &Metrics,
@@ -199,7 +209,7 @@ impl Running {
             lifecycle: lifecycle.clone(),
             settings: api_settings(config),
         };
-        let server = server(listener, state, &server_settings(config))
+        let server = server(listener, state, &server_settings(config), tls)
             .context("the HTTP server can't be started")?;
         let upkeep = Upkeep::new(config, &db, readiness, metrics, &projections, auto_start, stop);
         let upkeep = tokio::spawn(upkeep.run());

@@ -16,7 +16,7 @@ fn bare(path: &str) -> TestRequest {
 #[actix_web::test]
 async fn outbox_is_told_by_shard_and_in_all() {
     let reply = Client::new().await.get("/admin/outbox").await;
-    assert_eq!((reply.status, reply.header("cache-control")), (200, Some("no-cache")));
+    assert_eq!((reply.status, reply.header("cache-control")), (200, Some("no-store")));
     let expected = json!({
         "shards": [
             {"shard": 0, "head": 42, "processed": 40, "oldestKept": 7, "unprocessedEvents": 2,

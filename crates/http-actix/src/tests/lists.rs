@@ -22,7 +22,7 @@ async fn owners_wallets_are_listed_by_id_page_by_page() {
     client.post("/wallets", &json!({"walletId": "other", "ownerId": "é/ ?"})).await;
     let whole = client.get("/wallets?ownerId=user-001").await;
     assert_eq!(whole.header(POSITION), Some("0:7"));
-    assert_eq!(whole.header("cache-control"), Some("no-cache"));
+    assert_eq!(whole.header("cache-control"), Some("no-store"));
     let whole = whole.ok();
     assert_eq!(ids(&whole), ["B", "_", "a", "a:1", "b", "c"]);
     assert_eq!(whole["items"][2], client.get("/wallets/a").await.ok());

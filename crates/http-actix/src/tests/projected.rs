@@ -68,7 +68,7 @@ async fn eventual_wallet_is_the_read_models() {
     let eventual = client.get("/wallets/w-1?consistency=eventual").await;
     assert_eq!(eventual.ok(), current.ok());
     assert_eq!(eventual.header("etag"), Some("\"2\""));
-    assert_eq!(eventual.header("cache-control"), Some("no-cache"));
+    assert_eq!(eventual.header("cache-control"), Some("no-store"));
     assert_eq!(eventual.header(POSITION), Some("0:2"));
     assert_eq!(current.header(POSITION), None);
 
@@ -183,7 +183,7 @@ async fn transfer_is_read_with_both_legs() {
     let id = client.transferred().await;
     let reply = client.get(&format!("/transfers/{}", id.to_uppercase())).await;
     assert_eq!(reply.header(POSITION), Some("0:4"));
-    assert_eq!(reply.header("cache-control"), Some("no-cache"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     let line = async |wallet: &str| {
         client.get(&format!("/wallets/{wallet}/ledger?limit=1")).await.ok()["items"][0].clone()
     };

@@ -17,7 +17,7 @@ async fn wallet_is_read_with_its_version_as_entity_tag() {
     client.open("w-1", 42).await;
     let reply = client.get("/wallets/w-1").await;
     assert_eq!((reply.status, reply.header("etag")), (200, Some("\"1\"")));
-    assert_eq!(reply.header("cache-control"), Some("no-cache"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.json()["balance"], 42);
     let missing = client.get("/wallets/nobody").await;
@@ -35,7 +35,7 @@ async fn history_is_told_oldest_first() {
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let transfer = client.call(request.insert_header(("traceparent", traceparent))).await.json();
     let page = client.get("/wallets/w-1/events").await;
-    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
     let page = page.json();
     assert_eq!(page["nextCursor"], Value::Null);
     let [created, debited] = page["items"].as_array().expect("items").as_slice() else {

@@ -27,7 +27,7 @@ fn listen(harness: &Harness) -> Listening {
         shutdown_timeout: Duration::from_secs(3_600),
         ..ServerSettings::default()
     };
-    let server = server(listener, state, &settings).expect("a server");
+    let server = server(listener, state, &settings, None).expect("a server");
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Listening { address, handle, _lane: lane }
@@ -82,7 +82,9 @@ async fn endless_chunks_are_refused() {
 async fn silent_clients_are_answered_and_closed_on_every_route() {
     let harness = Harness::new();
     let server = listen(&harness);
+    let long = format!("GET /{}", "x".repeat(5_000));
     let lines = [
+        (&*long, 414),
         ("GET /livez", 200),
         ("DELETE /wallets", 405),
         ("POST /nowhere", 404),

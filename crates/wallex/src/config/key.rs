@@ -28,7 +28,7 @@ pub(crate) struct Key {
 /// What would have been right, as the end of a sentence: "must be …".
 pub(crate) type Expected = Cow<'static, str>;
 
-/// What a setting holds. `get` is `None` where nothing is set and the default is a behaviour.
+/// What a setting holds. `get` is `None`, or an empty text, where nothing is set and the default is a behaviour.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     /// A text that something parses.

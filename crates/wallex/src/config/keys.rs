@@ -9,7 +9,7 @@ use wallex_domain::{Currency, TenantId};
 use wallex_ports::{MAX_SHARDS, Shards};
 
 use super::key::{Expected, Key, Kind, key};
-use super::{AuthMode, LogFormat};
+use super::{AuthMode, LogFormat, limit_keys, tls_keys};
 
 /// An hour: a timeout beyond it is a slip of the pen.
 const TIMEOUT_MS_MAX: u32 = 60 * 60 * 1000;
@@ -45,20 +45,6 @@ pub(crate) const KEYS: &[Key] = &[
         },
     )
     .example("4"),
-    key(
-        SERVER,
-        "WALLEX_HTTP_CONNECTIONS_MAX",
-        "http_connections_max",
-        "Connections that are open at once, over all threads; further ones wait to be \
-         accepted.",
-        Kind::Whole {
-            min: 1,
-            max: 1_000_000,
-            unit: "connections",
-            set: |config, n| config.server.max_connections = n as usize,
-            get: |config| u32::try_from(config.server.max_connections).ok(),
-        },
-    ),
     key(
         SERVER,
         "WALLEX_COMMAND_TIMEOUT_MS",
@@ -102,6 +88,19 @@ pub(crate) const KEYS: &[Key] = &[
             get: |config| as_ms(config.server.shutdown_timeout),
         },
     ),
+    tls_keys::CERTIFICATE,
+    tls_keys::KEY,
+    tls_keys::CLIENT_CA,
+    tls_keys::HANDSHAKE_TIMEOUT,
+    limit_keys::CONNECTIONS,
+    limit_keys::CONNECTIONS_PER_PEER,
+    limit_keys::TARGET_BYTES,
+    limit_keys::HEAD_BYTES,
+    limit_keys::BODY_BYTES,
+    limit_keys::HEAD_TIMEOUT,
+    limit_keys::BODY_TIMEOUT,
+    limit_keys::WRITE_TIMEOUT,
+    limit_keys::KEEP_ALIVE,
     key(
         ACCESS,
         "WALLEX_AUTH",

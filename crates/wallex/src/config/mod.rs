@@ -8,12 +8,15 @@ pub(crate) mod fuzz;
 mod jwt;
 mod key;
 mod keys;
+mod limit_keys;
 mod report;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls_keys;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wallex_application::LaneSettings;
@@ -36,6 +39,7 @@ pub(crate) struct Config {
     /// `None`: one for each core.
     pub(crate) http_workers: Option<u32>,
     pub(crate) server: ServerSettings,
+    pub(crate) tls: TlsSettings,
     pub(crate) drain_delay: Duration,
 
     pub(crate) auth: AuthMode,
@@ -70,6 +74,14 @@ pub(crate) enum AuthMode {
     Off,
 }
 
+/// Where TLS comes from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsSettings {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -87,6 +99,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             http_workers: None,
             server: ServerSettings::default(),
+            tls: TlsSettings::default(),
             drain_delay: Duration::ZERO,
             auth: AuthMode::Auto,
             access_poll: Duration::from_millis(500),

@@ -19,6 +19,10 @@ pub(crate) const IDEMPOTENCY_SWEPT: &str = "wallex_idempotency_swept_total";
 
 /// What upkeep deletes of the outbox.
 pub(crate) const OUTBOX_CLEANED: &str = "wallex_outbox_cleaned_total";
+/// When the server's certificate is no longer valid.
+pub(crate) const TLS_CERTIFICATE_EXPIRY: &str = "wallex_tls_certificate_expiry_timestamp_seconds";
+/// What became of TLS files that changed.
+pub(crate) const TLS_RELOADS: &str = "wallex_tls_reloads_total";
 /// How far each projector is behind.
 pub(super) const PROJECTOR_LAG: &str = "wallex_projector_lag_events";
 /// Parked wallets of each projector.
@@ -65,6 +69,16 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Counter, IDEMPOTENCY_SWEPT, "Expired idempotency records that were deleted."),
     (Kind::Counter, OUTBOX_CLEANED, "Processed outbox rows that were deleted."),
+    (
+        Kind::Gauge,
+        TLS_CERTIFICATE_EXPIRY,
+        "Unix time at which the first certificate of the server's chain expires.",
+    ),
+    (
+        Kind::Counter,
+        TLS_RELOADS,
+        "TLS files that changed while the server ran, by outcome: used or refused.",
+    ),
     (
         Kind::Gauge,
         PROJECTOR_LAG,

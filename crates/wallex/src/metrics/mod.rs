@@ -22,7 +22,9 @@ use catalogue::{
     CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, DEAD_LETTERS, OUTBOX_LAG_AGE,
     OUTBOX_LAG_EVENTS, PROJECTOR_LAG,
 };
-pub(crate) use catalogue::{IDEMPOTENCY_SWEPT, OUTBOX_CLEANED};
+pub(crate) use catalogue::{
+    IDEMPOTENCY_SWEPT, OUTBOX_CLEANED, TLS_CERTIFICATE_EXPIRY, TLS_RELOADS,
+};
 
 /// How long a scrape waits for the database.
 const LAG_TIMEOUT: Duration = Duration::from_secs(1);

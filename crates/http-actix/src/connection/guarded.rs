@@ -1,0 +1,243 @@
+//! A socket with deadlines.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::peers::Place;
+use super::timer::Timer;
+use super::transport::Transport;
+use super::watch::Watch;
+use crate::metric_names::CONNECTIONS_CUT;
+
+/// What one head may have before the connection is cut. It is less than the 64 KiB beyond which
+/// actix 3.20 panics over a header's name; smaller limits are the API's, which can say so.
+const HEAD_BYTES_CUT: usize = 60 * 1024;
+/// What a client must take of an answer within a write timeout, unless that is all of it.
+const WRITE_BYTES_MIN: usize = 16 * 1024;
+
+/// How long a connection may take for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    /// To send a head, from its first byte. The first of a connection is actix's to judge.
+    pub(super) head: Duration,
+    /// To take [`WRITE_BYTES_MIN`] of an answer.
+    pub(super) write: Duration,
+    /// To send the next request, on HTTP/2. On HTTP/1.1 that is actix's.
+    pub(super) idle: Duration,
+}
+
+/// A client's connection, as actix gets it. A deadline that passes is an error of its socket, on
+/// which actix drops it and everything that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    io: Transport,
+    watch: Rc<Watch>,
+    timeouts: Timeouts,
+    timer: Timer,
+    reading: Reading,
+    writing: Writing,
+    _place: Place,
+}
+
+/// What has come since the last request.
+#[derive(Debug, Default)]
+struct Reading {
+    /// Heads that had arrived when it began.
+    heads: u64,
+    bytes: usize,
+    due: Option<Instant>,
+    /// Whether actix was given all that a head may have, and must now find one in it.
+    full: bool,
+}
+
+/// What the client has not taken.
+#[derive(Debug, Default)]
+struct Writing {
+    due: Option<Instant>,
+    /// Bytes taken since `due` was set.
+    bytes: usize,
+}
+
+impl Guarded {
+    pub(super) fn new(io: Transport, watch: Rc<Watch>, timeouts: Timeouts, place: Place) -> Self {
+        Self {
+            io,
+            watch,
+            timeouts,
+            timer: Timer::default(),
+            reading: Reading::default(),
+            writing: Writing::default(),
+            _place: place,
+        }
+    }
+
+    /// What its requests share with it.
+    pub(crate) fn watch(&self) -> Rc<Watch> {
+        Rc::clone(&self.watch)
+    }
+
+    /// Forgets what was read before the last head arrived, or belongs to a request.
+    fn catch_up(&mut self) {
+        let heads = self.watch.heads();
+        if heads != self.reading.heads || self.watch.is_busy() {
+            self.reading = Reading { heads, ..Reading::default() };
+        }
+        if self.watch.is_busy() || self.reading.due.is_some() {
+            return;
+        }
+        if self.watch.multiplexed {
+            self.reading.due = Some(Instant::now() + self.timeouts.idle);
+        } else if self.watch.is_unread() {
+            // actix reads on behind an answer that came early, but nobody waits for the end.
+            self.reading.due = Some(Instant::now() + self.timeouts.head);
+        }
+    }
+
+    /// Whether bytes that come now are a head, or the part of one.
+    fn expects_head(&self) -> bool {
+        !self.watch.multiplexed && !self.watch.is_busy() && !self.watch.is_unread()
+    }
+
+    fn has_read(&mut self, bytes: usize) {
+        if bytes == 0 || !self.expects_head() {
+            return;
+        }
+        self.reading.bytes += bytes;
+        // The first head is timed by actix, which answers 408.
+        if self.reading.heads > 0 && self.reading.due.is_none() {
+            self.reading.due = Some(Instant::now() + self.timeouts.head);
+        }
+    }
+
+    fn has_written(&mut self, bytes: usize, of: usize) {
+        self.writing.bytes += bytes;
+        if bytes == of || self.writing.bytes >= WRITE_BYTES_MIN {
+            self.writing = Writing::default();
+        }
+    }
+
+    /// The client takes nothing more, for now.
+    fn is_blocked(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.writing.due.is_none() {
+            self.writing = Writing { due: Some(Instant::now() + self.timeouts.write), bytes: 0 };
+        }
+        self.check(cx)
+    }
+
+    /// Fails once a deadline has passed, and has the task woken at the next one.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let (read, write) = (self.reading.due, self.writing.due);
+        let due = match (read, write) {
+            (None, None) => return Ok(()),
+            (Some(due), None) | (None, Some(due)) => due,
+            (Some(read), Some(write)) => read.min(write),
+        };
+        if self.timer.poll_until(due, cx).is_pending() {
+            return Ok(());
+        }
+        Err(cut(match (write == Some(due), self.watch.multiplexed) {
+            (true, _) => "slow_reader",
+            (false, false) => "slow_head",
+            (false, true) => "idle",
+        }))
+    }
+
+    /// Reads at most `bytes_max`, which is less than `buf` has room for.
+    fn read_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        bytes_max: usize,
+    ) -> Poll<io::Result<()>> {
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(bytes_max));
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut part);
+        let bytes = part.filled().len();
+        buf.advance(bytes);
+        read
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.watch.is_flooded() {
+            return Poll::Ready(Err(cut("flood")));
+        }
+        this.catch_up();
+        let left = HEAD_BYTES_CUT - this.reading.bytes.min(HEAD_BYTES_CUT);
+        if left == 0 {
+            if this.reading.full {
+                return Poll::Ready(Err(cut("huge_head")));
+            }
+            // What actix has may be many requests, or the half of one: it looks when there is no
+            // more to read.
+            this.reading.full = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = if buf.remaining() > left && this.expects_head() {
+            this.read_some(cx, buf, left)
+        } else {
+            Pin::new(&mut this.io).poll_read(cx, buf)
+        };
+        match read {
+            Poll::Ready(Ok(())) => this.has_read(buf.filled().len() - before),
+            Poll::Pending => this.check(cx)?,
+            Poll::Ready(Err(_)) => {}
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, data);
+        match &written {
+            Poll::Ready(Ok(bytes)) => this.has_written(*bytes, data.len()),
+            Poll::Pending => this.is_blocked(cx)?,
+            Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        if flushed.is_pending() {
+            this.is_blocked(cx)?;
+        }
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.io).poll_shutdown(cx);
+        if shut.is_pending() {
+            this.is_blocked(cx)?;
+        }
+        shut
+    }
+}
+
+/// Notes a connection that went too far.
+fn cut(reason: &'static str) -> io::Error {
+    metrics::counter!(CONNECTIONS_CUT, "reason" => reason).increment(1);
+    tracing::debug!(reason, "connection cut");
+    io::Error::new(io::ErrorKind::TimedOut, reason)
+}

@@ -1,0 +1,85 @@
+//! The layer that watches a connection's requests, and refuses those with a head that is too large.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, HttpMessage, HttpRequest};
+
+use super::watch::{self, Open, Watch};
+use crate::code::Code;
+use crate::observe;
+use crate::problem::Problem;
+use crate::state::{Api, ApiSettings};
+
+/// What a header line has beside its name and value: a colon, a space, and its end.
+const LINE_BYTES: usize = 4;
+
+/// Surrounds every request, inside of what gives it a correlation id.
+pub(crate) async fn watched(
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<Answering>, Error> {
+    let watch = watch::of(req.request()).cloned();
+    let open = watch.as_ref().map(|watch| watch.begin(has_body(req.request())));
+    let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
+    let refused = refusal(req.request(), &api.state.settings, watch.as_deref());
+    let response = match refused {
+        Some(problem) => observe::refuse(req, &problem),
+        None => next.call(req).await?,
+    };
+    Ok(response.map_body(|_, body| Answering { body, _open: open }))
+}
+
+fn has_body(req: &HttpRequest) -> bool {
+    let length = req.headers().get(CONTENT_LENGTH).map(|length| length.as_bytes());
+    length.is_some_and(|length| length != b"0") || req.chunked().unwrap_or(true)
+}
+
+fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> Option<Problem> {
+    let ApiSettings { head_bytes_max, target_bytes_max, .. } = settings;
+    let target = req.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > *target_bytes_max {
+        let detail =
+            format!("Path and query are at most {target_bytes_max} bytes. Nothing was done.");
+        return Some(Problem::new(Code::TargetTooLong, detail));
+    }
+    let headers = req.headers().iter();
+    let bytes: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if target + bytes + LINE_BYTES * req.headers().len() > *head_bytes_max {
+        let detail = format!(
+            "Path, query and headers are at most {head_bytes_max} bytes. Nothing was done."
+        );
+        return Some(Problem::new(Code::HeadTooLarge, detail));
+    }
+    watch.is_some_and(Watch::is_crowded).then(|| {
+        let detail =
+            "This connection has too many requests at once. Nothing was done; wait for answers.";
+        Problem::new(Code::Overloaded, detail)
+    })
+}
+
+/// The body of an answer: its request is open until all of it was taken.
+pub(crate) struct Answering {
+    body: BoxBody,
+    _open: Option<Open>,
+}
+
+impl MessageBody for Answering {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
+}

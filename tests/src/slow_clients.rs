@@ -1,0 +1,74 @@
+//! Clients that are slow, silent, or do not read: closed by a deadline, while others are served.
+
+use std::time::{Duration, Instant};
+
+use wallex_testkit::corpus::{self, slow};
+use wallex_testkit::{Server, ServerBuilder, TempDatabase, on_both_databases};
+
+use crate::support::balance;
+
+on_both_databases!(
+    silent_and_slow_senders_are_closed,
+    clients_that_do_not_read_are_closed_and_hold_no_memory,
+);
+
+const CLIENTS: usize = 50;
+/// Far more than the timeouts that the server is given, far less than any default.
+const WITHIN: Duration = Duration::from_secs(20);
+/// Larger than what the system keeps for a connection.
+const LARGE: &str = "/docs/swagger-ui-bundle.js";
+
+async fn impatient(database: &TempDatabase) -> Server {
+    let mut builder = ServerBuilder::on(database);
+    for (timeout, ms) in [
+        ("WALLEX_HTTP_HEAD_TIMEOUT_MS", "1000"),
+        ("WALLEX_HTTP_BODY_TIMEOUT_MS", "1000"),
+        ("WALLEX_HTTP_WRITE_TIMEOUT_MS", "1000"),
+        // A later head must not be taken for the silence between two.
+        ("WALLEX_HTTP_KEEP_ALIVE_MS", "600000"),
+    ] {
+        builder = builder.env(timeout, ms);
+    }
+    let server = builder.start().await;
+    corpus::prepare(server.address()).await.expect("the wallets");
+    server
+}
+
+async fn silent_and_slow_senders_are_closed(database: TempDatabase) {
+    let server = impatient(&database).await;
+    let address = server.address();
+    let (silent, heads, later_heads, bodies) = tokio::join!(
+        slow::silent_sockets(address, CLIENTS, WITHIN),
+        slow::slow_heads(address, CLIENTS, WITHIN),
+        slow::slow_later_heads(address, CLIENTS, WITHIN),
+        slow::slow_bodies(address, CLIENTS, WITHIN),
+    );
+    for report in [silent, heads, later_heads, bodies] {
+        report.expect("a run").assert_clean();
+    }
+    assert_eq!(balance(server.client(), corpus::WALLET).await, 100);
+    let metrics = server.client().get("/metrics").await.text;
+    let cut = format!("wallex_http_connections_cut_total{{reason=\"slow_head\"}} {CLIENTS}");
+    assert!(metrics.contains(&cut), "{metrics}");
+}
+
+async fn clients_that_do_not_read_are_closed_and_hold_no_memory(database: TempDatabase) {
+    let server = impatient(&database).await;
+    let before = server.resident_bytes();
+    let readers = slow::slow_readers(server.address(), LARGE, CLIENTS, WITHIN);
+    let watch = async {
+        let mut most = 0;
+        let until = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < until {
+            most = most.max(server.resident_bytes());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        most
+    };
+    let (report, most) = tokio::join!(readers, watch);
+    report.expect("a run").assert_clean();
+    let grown = most.saturating_sub(before) / CLIENTS as u64;
+    // One answer and the buffers around it.
+    assert!(grown < 4 << 20, "a client that does not read holds {grown} bytes");
+    assert_eq!(balance(server.client(), corpus::WALLET).await, 100);
+}
