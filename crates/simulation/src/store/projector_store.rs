@@ -58,7 +58,8 @@ impl SimulatedProjectorStore {
         Ok(())
     }
 
-    /// One statement on the checkpoint's row, a transaction by itself.
+    /// One statement that writes the checkpoint's row, a transaction by itself. As a database does, it
+    /// waits for the transaction that holds the row.
     async fn on_row<T: Send>(
         &self,
         what: &str,
@@ -67,16 +68,28 @@ impl SimulatedProjectorStore {
         self.ports.only_the_living().await;
         self.ports.background_step(what).await;
         self.fails(what)?;
-        let now_ms = self.world().now_ms();
-        let done = {
-            let mut tables = self.world().tables();
-            let row = tables.projections.entry((self.name, self.shard)).or_default();
-            statement(row, now_ms)
-        };
+        let done = self.once_free(statement).await;
         self.ports.background_step(what).await;
         // The statement was carried out, and its answer lost.
         self.fails(what)?;
         Ok(done)
+    }
+
+    /// Does something with the checkpoint's row, at a moment when no transaction holds it.
+    async fn once_free<T>(&self, act: impl FnOnce(&mut Projection, u64) -> T + Send) -> T {
+        loop {
+            self.ports.only_the_living().await;
+            let now_ms = self.world().now_ms();
+            {
+                let mut tables = self.world().tables();
+                let row = tables.projections.entry((self.name, self.shard)).or_default();
+                row.held = row.held.filter(|(_, _, since_ms)| now_ms <= since_ms + FROZEN_MS_MAX);
+                if row.held.is_none() {
+                    return act(row, now_ms);
+                }
+            }
+            sleep(LOCK_POLL).await;
+        }
     }
 
     /// Keeps the lease if it is still that of `seat`; whether it is.
@@ -152,8 +165,12 @@ impl ProjectorStore for SimulatedProjectorStore {
 
     async fn position(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
         let epoch = seat.epoch;
-        let position = |row: &mut Projection, _| (row.epoch == epoch).then_some(row.position);
-        self.on_row("while a checkpoint is read", position).await
+        self.ports.only_the_living().await;
+        self.ports.background_step("while a checkpoint is read").await;
+        self.fails("while a checkpoint is read")?;
+        let tables = self.world().tables();
+        let row = &tables.projections[&(self.name, self.shard)];
+        Ok((row.epoch == epoch).then_some(row.position))
     }
 
     async fn leave(&self, seat: &Seat) -> Result<(), DbErr> {
@@ -214,22 +231,9 @@ impl Transaction {
 
     /// Waits for the checkpoint's row, and holds it.
     async fn hold(&self) {
-        let (store, key) = (&self.store, (self.store.name, self.store.shard));
-        loop {
-            store.ports.only_the_living().await;
-            let now_ms = store.world().now_ms();
-            {
-                let mut tables = store.world().tables();
-                let row = tables.projections.entry(key).or_default();
-                let is_free =
-                    row.held.is_none_or(|(_, _, since_ms)| now_ms > since_ms + FROZEN_MS_MAX);
-                if is_free {
-                    row.held = Some((self.number, store.life().index, now_ms));
-                    return;
-                }
-            }
-            sleep(LOCK_POLL).await;
-        }
+        let holder = (self.number, self.store.life().index);
+        let take = |row: &mut Projection, now_ms| row.held = Some((holder.0, holder.1, now_ms));
+        self.store.once_free(take).await;
     }
 
     /// Writes what was staged, if the row is still held; whether it was.
