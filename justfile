@@ -137,6 +137,10 @@ fuzz-keep *TARGETS: _cargo_fuzz
         {{cargo_fuzz}} run {{fuzz_options}} "$target" "fuzz/corpus/$target" "$found" -- -set_cover_merge=1
     done
 
+# Simulate the command lane and the projectors over a faulty store: 100,000 seeds on all processors, or as ARGS say.
+simulate *ARGS:
+    cargo run --release -p wallex-simulation -- {{ if ARGS == "" { "--seeds 100000" } else { ARGS } }}
+
 # Measure everything beside plain SQL on this machine (about 40 minutes); without ARGS it writes docs/BENCHMARKS.md.
 bench *ARGS:
     cargo run --release -p wallex-bench -- {{ if ARGS == "" { "--markdown docs/BENCHMARKS.md --charts docs/benchmarks" } else { ARGS } }}

@@ -32,6 +32,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wallex-projectors", &["wallex-database", "wallex-domain", "wallex-outbox", "wallex-ports"]),
     ("wallex-fuzz-corpus", &[]),
     ("wallex-verify", &["wallex-database", "wallex-domain", "wallex-ports"]),
+    (
+        "wallex-simulation",
+        &[
+            "wallex-application",
+            "wallex-domain",
+            "wallex-outbox",
+            "wallex-ports",
+            "wallex-projectors",
+        ],
+    ),
     ("wallex-testkit", &["wallex-domain"]),
     ("wallex-bench", &["wallex-testkit"]),
     ("wallex-chaos", &["wallex-testkit"]),

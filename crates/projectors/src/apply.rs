@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use sea_orm::DbErr;
 use thiserror::Error;
-use wallex_database::{Database, is_taken};
+use wallex_database::is_taken;
 use wallex_ports::{WalletKey, planted};
 
 use crate::checkpoint::Seat;
 use crate::event::{Batch, Event};
-use crate::parking;
-use crate::projector::{ApplyError, Poison, Projector};
+use crate::projector::{ApplyError, Poison};
+use crate::store::ProjectorStore;
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -41,10 +40,8 @@ pub(crate) enum BatchError {
 
 /// How a batch is applied.
 pub(crate) struct Step<'a> {
-    pub(crate) db: &'a Database,
-    pub(crate) projector: &'a dyn Projector,
+    pub(crate) store: &'a dyn ProjectorStore,
     pub(crate) seat: &'a Seat,
-    pub(crate) lease: Duration,
     pub(crate) events_per_second: u64,
 }
 
@@ -62,23 +59,22 @@ impl Step<'_> {
         // batch is not new.
         for _ in 0..=events.len() + 1 {
             planted::pass("before-projection");
-            let mut tx = self.db.begin_background().await?;
+            let mut tx = self.store.begin().await?;
             let rate = self.events_per_second;
-            let Some(filled) = self.seat.advance(&tx, from, to, self.lease, rate).await? else {
+            let Some(filled) = tx.advance(self.seat, from, to, rate).await? else {
                 tx.rollback().await?;
                 return Ok(Applied::SeatLost);
             };
             if planted::is("checkpoint-outside-transaction") {
                 tx.commit().await?;
-                tx = self.db.begin_background().await?;
+                tx = self.store.begin().await?;
             }
             planted::pass("between-checkpoint-and-effect");
-            let (name, shard) = (self.seat.projector, self.seat.shard);
-            let parking = parking::of_wallets(&tx, name, shard, &wallets, filled).await?;
+            let parking = tx.parking(&wallets, filled).await?;
             let new: Vec<&Poison> =
                 poison.values().filter(|p| !parking.parked.contains(&p.wallet)).collect();
             if !new.is_empty() {
-                parking::park(&tx, name, shard, &new).await?;
+                tx.park(&new).await?;
             }
             let waits = |event: &&Event| {
                 parking.parked.contains(&event.wallet)
@@ -87,8 +83,9 @@ impl Step<'_> {
             let due = events.iter().filter(|event| !waits(event));
             let skipped = |event: &&Event| planted::is("skip-event") && event.position % 17 == 0;
             let due: Vec<&Event> = due.filter(|event| !skipped(event)).collect();
+            let shard = self.seat.shard;
             let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };
-            let applying = AssertUnwindSafe(self.projector.apply(&tx, &batch)).catch_unwind();
+            let applying = AssertUnwindSafe(tx.project(&batch)).catch_unwind();
             match applying.await.map_err(|_| BatchError::Panicked)? {
                 Ok(()) => {
                     planted::pass("between-effect-and-commit");

@@ -28,11 +28,13 @@ pub(crate) enum Wanted {
 
 /// A lease that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seat {
-    pub(crate) projector: &'static str,
-    pub(crate) shard: u16,
+pub struct Seat {
+    /// Whose checkpoint it is.
+    pub projector: &'static str,
+    /// In which shard.
+    pub shard: u16,
     /// What every write of this holder names.
-    epoch: i64,
+    pub epoch: i64,
 }
 
 /// A column that can't be understood, as an error of the database.

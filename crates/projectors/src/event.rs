@@ -43,7 +43,14 @@ impl Event {
     }
 
     /// An event of this process, as it was committed.
-    pub(crate) fn of_committed(committed: &Committed) -> Self {
+    #[must_use]
+    pub fn of_committed(committed: &Committed) -> Self {
+        Self::read_as(committed, Ok(committed.event.clone()))
+    }
+
+    /// An event as a reader sees it: decoded, or why it can't be.
+    #[must_use]
+    pub fn read_as(committed: &Committed, decoded: Result<WalletEvent, String>) -> Self {
         Self {
             wallet: committed.wallet.clone(),
             version: committed.version,
@@ -51,7 +58,7 @@ impl Event {
             event_id: committed.event_id,
             event_type: committed.event.event_type().into(),
             recorded_at: committed.recorded_at,
-            decoded: Ok(committed.event.clone()),
+            decoded,
         }
     }
 
@@ -95,11 +102,12 @@ fn decode(event_type: &str, schema_version: i64, payload: &str) -> Result<Wallet
 pub struct Discarded(BTreeMap<WalletKey, BTreeSet<u64>>);
 
 impl Discarded {
-    /// Adds one event.
+    /// Whether nothing was left out.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Adds one event.
     pub(crate) fn insert(&mut self, wallet: WalletKey, version: u64) {
         self.0.entry(wallet).or_default().insert(version);
     }

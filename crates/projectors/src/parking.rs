@@ -13,19 +13,21 @@ use crate::tables;
 
 /// What must be known of the wallets of a batch before it is applied.
 #[derive(Debug, Default)]
-pub(crate) struct Parking {
+pub struct Parking {
     /// Wallets whose events wait behind one that can't be applied.
-    pub(crate) parked: BTreeSet<WalletKey>,
+    pub parked: BTreeSet<WalletKey>,
     /// What was left out by hand.
-    pub(crate) discarded: Discarded,
+    pub discarded: Discarded,
 }
 
 /// Which of the tables hold anything of a projector in a shard. They rarely do, and are not searched
 /// for each batch then.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Filled {
-    letters: bool,
-    discards: bool,
+pub struct Filled {
+    /// Whether wallets are parked.
+    pub letters: bool,
+    /// Whether events were left out by hand.
+    pub discards: bool,
 }
 
 impl Filled {

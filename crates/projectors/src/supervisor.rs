@@ -12,7 +12,8 @@ use wallex_ports::BoxError;
 
 use crate::checkpoint::{self, Wanted};
 use crate::projector::Projector;
-use crate::worker::{Signals, Worker, WorkerSettings};
+use crate::sql_store::SqlProjectorStore;
+use crate::worker::{LEASE, Signals, Worker, WorkerSettings};
 
 /// How often a database that is not migrated is looked at again.
 const READY_POLL: Duration = Duration::from_millis(500);
@@ -91,22 +92,28 @@ impl Workers {
         owner: &Arc<str>,
         stop: &watch::Receiver<bool>,
     ) -> Worker {
-        Worker {
+        let store = SqlProjectorStore {
             db: Arc::clone(&self.db),
-            tail: Arc::clone(&self.tail),
-            read_until: 0,
             projector: Arc::clone(projector),
             shard,
             owner: Arc::clone(owner),
-            batch_events_max: self.settings.batch_events_max.unwrap_or(match self.db.backend() {
-                Backend::Postgres => POSTGRES_BATCH_EVENTS_MAX,
-                Backend::Sqlite => SQLITE_BATCH_EVENTS_MAX,
-            }),
             wanted: if self.auto_start { Wanted::AtAll } else { Wanted::ByHand },
-            settings: self.settings.clone(),
-            signals: Signals { stop: stop.clone(), committed: self.committed.clone() },
-            applied: self.applied.clone(),
-        }
+            lease: LEASE,
+        };
+        let batch_events_max = self.settings.batch_events_max.unwrap_or(match self.db.backend() {
+            Backend::Postgres => POSTGRES_BATCH_EVENTS_MAX,
+            Backend::Sqlite => SQLITE_BATCH_EVENTS_MAX,
+        });
+        let signals = Signals { stop: stop.clone(), committed: self.committed.clone() };
+        let (tail, applied) = (Arc::clone(&self.tail), self.applied.clone());
+        Worker::new(
+            Arc::new(store),
+            tail,
+            batch_events_max,
+            self.settings.clone(),
+            signals,
+            applied,
+        )
     }
 
     async fn prepare(&self) -> Result<u16, BoxError> {

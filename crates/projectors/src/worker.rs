@@ -19,19 +19,19 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
-use wallex_database::Database;
 use wallex_outbox::Tail;
 use wallex_ports::BoxError;
 
 use crate::apply::{Applied, Step};
-use crate::checkpoint::{self, Seat, Wanted};
+use crate::checkpoint::Seat;
 use crate::event::Event;
 use crate::metric_names;
-use crate::projector::{Projector, sentence};
+use crate::projector::sentence;
+use crate::store::ProjectorStore;
 
 /// How long a lease lasts. A process that was killed is replaced after at most this and
 /// [`SEAT_POLL`].
-const LEASE: Duration = Duration::from_secs(5);
+pub const LEASE: Duration = Duration::from_secs(5);
 /// A holder without work keeps its lease this often.
 const RENEW: Duration = Duration::from_millis(1_500);
 /// How often a worker without a seat looks whether there is one.
@@ -71,32 +71,26 @@ impl Default for WorkerSettings {
 
 /// What tells a worker what to do.
 #[derive(Clone)]
-pub(crate) struct Signals {
+pub struct Signals {
     /// True once the process stops.
-    pub(crate) stop: watch::Receiver<bool>,
+    pub stop: watch::Receiver<bool>,
     /// Changes with every commit of this process.
-    pub(crate) committed: watch::Receiver<u64>,
+    pub committed: watch::Receiver<u64>,
 }
 
 /// One projector in one shard.
 #[derive(Clone)]
-pub(crate) struct Worker {
-    pub(crate) db: Arc<Database>,
-    pub(crate) tail: Arc<Tail>,
+pub struct Worker {
+    store: Arc<dyn ProjectorStore>,
+    tail: Arc<Tail>,
     /// What stands up to this position is read from the database, wherever else it may be: it was
     /// committed before this worker took its seat.
-    pub(crate) read_until: u64,
-    pub(crate) projector: Arc<dyn Projector>,
-    pub(crate) shard: u16,
-    /// What the lease names as its holder.
-    pub(crate) owner: Arc<str>,
-    pub(crate) batch_events_max: u32,
-    /// When it runs.
-    pub(crate) wanted: Wanted,
-    pub(crate) settings: WorkerSettings,
-    pub(crate) signals: Signals,
+    read_until: u64,
+    batch_events_max: u32,
+    settings: WorkerSettings,
+    signals: Signals,
     /// Changes with every batch that is applied.
-    pub(crate) applied: watch::Sender<u64>,
+    applied: watch::Sender<u64>,
 }
 
 /// Why a worker leaves its seat.
@@ -125,27 +119,45 @@ enum Turn {
 }
 
 impl Worker {
+    /// A worker that follows `store`, from `tail` where that holds what comes next, with at most
+    /// `batch_events_max` events in a transaction.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn ProjectorStore>,
+        tail: Arc<Tail>,
+        batch_events_max: u32,
+        settings: WorkerSettings,
+        signals: Signals,
+        applied: watch::Sender<u64>,
+    ) -> Self {
+        Self { store, tail, read_until: 0, batch_events_max, settings, signals, applied }
+    }
+
     fn name(&self) -> &'static str {
-        self.projector.name()
+        self.store.projector()
+    }
+
+    fn shard(&self) -> u16 {
+        self.store.shard()
     }
 
     /// Works until the process stops; a batch under way is finished.
-    pub(crate) async fn run(mut self) {
+    pub async fn run(mut self) {
         let mut failures = 0;
         while !*self.signals.stop.borrow() {
-            let (db, name, wanted) = (&self.db, self.name(), self.wanted);
-            match checkpoint::take(db, name, self.shard, &self.owner, LEASE, wanted).await {
+            let (name, shard) = (self.name(), self.shard());
+            match self.store.take().await {
                 Ok(Some((seat, position))) => {
-                    tracing::info!(projector = name, shard = self.shard, position, "lease taken");
+                    tracing::info!(projector = name, shard, position, "lease taken");
                     let left = self.hold(&seat, position, &mut failures).await;
-                    if let Err(error) = seat.leave(&self.db).await {
+                    if let Err(error) = self.store.leave(&seat).await {
                         let error = sentence(&error);
                         tracing::warn!(projector = name, error, "the lease runs out by itself");
                     }
                     match left {
                         Left::Stopping => return,
                         Left::Lost => {
-                            tracing::info!(projector = name, shard = self.shard, "lease lost");
+                            tracing::info!(projector = name, shard, "lease lost");
                         }
                         Left::Failing => self.pause(SEAT_POLL * 2).await,
                     }
@@ -163,7 +175,7 @@ impl Worker {
 
     /// Applies what comes, for as long as the seat is this worker's. Counts `failures` in a row.
     async fn hold(&mut self, seat: &Seat, mut position: u64, failures: &mut u32) -> Left {
-        self.read_until = self.tail.end(self.shard);
+        self.read_until = self.tail.end(self.shard());
         let mut rate = Rate::new();
         let mut kept = Instant::now();
         let mut poll = self.settings.poll_min;
@@ -189,7 +201,7 @@ impl Worker {
                 Err(error) => {
                     (*failures, failed_here) = (failures.saturating_add(1), failed_here + 1);
                     // Whatever became of the database meanwhile, what it holds now counts.
-                    self.read_until = self.tail.end(self.shard);
+                    self.read_until = self.tail.end(self.shard());
                     if !self.failed(seat, *failures, &sentence(&*error)).await {
                         return Left::Lost;
                     }
@@ -213,7 +225,7 @@ impl Worker {
     ) -> Result<Turn, BoxError> {
         if failed {
             // The batch may have been committed although its answer was lost.
-            match seat.position(&self.db).await? {
+            match self.store.position(seat).await? {
                 Some(found) => position = found,
                 None => return Ok(Turn::Lost),
             }
@@ -224,16 +236,16 @@ impl Worker {
         }
         *kept = Instant::now();
         if events.is_empty() {
-            let mine = seat.renew(&self.db, LEASE).await?;
+            let mine = self.store.renew(seat).await?;
             return Ok(if mine { Turn::Idle(position) } else { Turn::Lost });
         }
         self.apply(seat, position, &events, rate).await
     }
 
     async fn read(&self, after: u64) -> Result<Vec<Event>, BoxError> {
-        let (db, limit) = (self.db.background(), self.batch_events_max);
+        let (shard, limit) = (self.shard(), self.batch_events_max);
         if after >= self.read_until {
-            let told = self.tail.after(self.shard, after, limit as usize);
+            let told = self.tail.after(shard, after, limit as usize);
             let events = told.iter().flat_map(|batch| batch.iter());
             let events = events.filter(|event| event.position > after).map(Event::of_committed);
             let events: Vec<Event> = events.take(limit as usize).collect();
@@ -241,13 +253,12 @@ impl Worker {
                 return Ok(events);
             }
         }
-        let rows = wallex_outbox::read_after(db, self.shard, after, limit).await?;
-        let events: Vec<Event> = rows.iter().map(Event::of_row).collect::<Result<_, _>>()?;
+        let events = self.store.read_after(after, limit).await?;
         let expected = events.last().map_or(0, |last| last.position - after);
         if expected > events.len() as u64 {
             tracing::error!(
                 projector = self.name(),
-                shard = self.shard,
+                shard,
                 after,
                 missing = expected - events.len() as u64,
                 "events are missing between two positions: run `wallex drift`"
@@ -265,10 +276,9 @@ impl Worker {
         rate: &mut Rate,
     ) -> Result<Turn, BoxError> {
         let to = events.last().map_or(from, |event| event.position);
-        let (db, projector) = (&*self.db, &*self.projector);
         let events_per_second = rate.per_second;
         let started = Instant::now();
-        let step = Step { db, projector, seat, lease: LEASE, events_per_second };
+        let step = Step { store: &*self.store, seat, events_per_second };
         match step.apply(from, events).await? {
             Applied::SeatLost => Ok(Turn::Lost),
             Applied::Committed { parked } => {
@@ -294,9 +304,9 @@ impl Worker {
     /// Notes a failure and waits; whether the seat is still this worker's.
     async fn failed(&mut self, seat: &Seat, failures: u32, error: &str) -> bool {
         metric_names::failed(self.name());
-        tracing::warn!(projector = self.name(), shard = self.shard, error, "a batch failed");
+        tracing::warn!(projector = self.name(), shard = self.shard(), error, "a batch failed");
         // Where this fails, too, the lease runs out, and whoever can takes it.
-        let mut mine = seat.fail(&self.db, error, LEASE).await.unwrap_or(true);
+        let mut mine = self.store.fail(seat, error).await.unwrap_or(true);
         let until = Instant::now() + backoff(failures);
         while mine && !*self.signals.stop.borrow() {
             let left = until.saturating_duration_since(Instant::now());
@@ -304,7 +314,7 @@ impl Worker {
                 break;
             }
             self.pause(left.min(RENEW)).await;
-            mine = seat.wait(&self.db, LEASE).await.unwrap_or(true);
+            mine = self.store.wait(seat).await.unwrap_or(true);
         }
         mine
     }
@@ -313,9 +323,11 @@ impl Worker {
     async fn rest(&mut self, at_most: Duration) {
         let Signals { stop, committed } = &mut self.signals;
         tokio::select! {
-            () = sleep(at_most) => {}
+            // In this order, so that what happens depends on nothing but what was signalled.
+            biased;
             Ok(()) = stop.changed() => {}
             Ok(()) = committed.changed() => {}
+            () = sleep(at_most) => {}
         }
     }
 
@@ -323,8 +335,9 @@ impl Worker {
     /// nothing to do with them.
     async fn pause(&mut self, time: Duration) {
         tokio::select! {
-            () = sleep(time) => {}
+            biased;
             Ok(()) = self.signals.stop.changed() => {}
+            () = sleep(time) => {}
         }
     }
 }

@@ -33,6 +33,7 @@ mod store;
 mod trace;
 mod violation;
 mod wish;
+mod workers;
 mod world;
 
 pub use plant::Plant;

@@ -1,4 +1,4 @@
-//! A node: a real command lane over the simulated store, which can die at any step.
+//! A node: a real command lane and real projectors over the simulated store, which can die at any step.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use wallex_application::{CommandLane, LanePorts, LaneTask};
+use wallex_outbox::Tail;
 
 use crate::answers::PlainAnswers;
 use crate::store::NodePorts;
+use crate::workers::Workers;
 use crate::world::World;
 
 /// One life of a node, from its start to its end.
 pub(crate) struct Node {
     pub(crate) life: Arc<Life>,
     pub(crate) lane: CommandLane,
-    task: Mutex<Option<LaneTask>>,
+    running: Mutex<Option<(LaneTask, Workers)>>,
 }
 
 /// What everything that a node does is bound to.
@@ -44,19 +46,21 @@ impl Life {
 /// Starts a node in the place of the one that is gone.
 pub(crate) fn start(world: &Arc<World>, index: usize) {
     let life = Arc::new(Life { index, dead: AtomicBool::new(false), died: Notify::new() });
-    let ports = Arc::new(NodePorts { world: Arc::clone(world), life: Arc::clone(&life) });
-    let ports = LanePorts {
+    let (world, tail) = (Arc::clone(world), Arc::new(Tail::default()));
+    let ports = Arc::new(NodePorts { world: Arc::clone(&world), life: Arc::clone(&life), tail });
+    let lane_ports = LanePorts {
         committer: ports.clone(),
         wallets: ports.clone(),
         idempotency: ports.clone(),
         answers: Arc::new(PlainAnswers),
         clock: ports.clone(),
-        ids: ports,
+        ids: ports.clone(),
     };
-    let (lane, task) = CommandLane::spawn(ports, world.odds.lane());
+    let (lane, task) = CommandLane::spawn(lane_ports, world.odds.lane());
     world.note(format_args!("node {index} starts"));
-    let node = Node { life, lane, task: Mutex::new(Some(task)) };
-    world.nodes()[index] = Some(Arc::new(node));
+    let workers = Workers::start(&ports, &lane);
+    let running = Mutex::new(Some((task, workers)));
+    world.nodes()[index] = Some(Arc::new(Node { life, lane, running }));
 }
 
 /// Kills the node of `life`: whatever it was about to do stays undone, its memory and its locks are
@@ -74,7 +78,12 @@ pub(crate) fn kill(world: &Arc<World>, life: &Life) {
 fn bury(world: &Arc<World>, life: &Life) {
     let index = life.index;
     world.nodes()[index] = None;
-    world.tables().locks.retain(|_, (_, holder)| *holder != index);
+    let mut tables = world.tables();
+    tables.locks.retain(|_, (_, holder)| *holder != index);
+    for row in tables.projections.values_mut() {
+        row.held = row.held.filter(|(_, holder, _)| *holder != index);
+    }
+    drop(tables);
     life.died.notify_waiters();
     start_later(world, index);
 }
@@ -89,14 +98,14 @@ fn start_later(world: &Arc<World>, index: usize) {
 
 /// Stops a node as a signal would: what it accepted is answered, and it is started again later.
 pub(crate) async fn stop(world: &Arc<World>, node: &Node) {
-    let task = node.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(task) = task else { return };
+    let running = node.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some((task, workers)) = running else { return };
     let index = node.life.index;
     world.note(format_args!("node {index} stops"));
     let ended = tokio::select! {
         biased;
         () = node.life.end() => false,
-        () = task.shutdown() => true,
+        () = async { task.shutdown().await; workers.shutdown().await } => true,
     };
     // The last answers are on their way.
     tokio::time::sleep(Duration::from_millis(1)).await;

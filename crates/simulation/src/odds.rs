@@ -54,6 +54,10 @@ pub(crate) struct Odds {
     pub(crate) stop: u64,
     /// A command that the database always refuses.
     pub(crate) poisoned: u64,
+    /// A statement of a projector finds no database, or its answer is lost.
+    pub(crate) unprojectable: u64,
+    /// Events that a projector applies in one transaction, at most.
+    pub(crate) batch_events_max: u32,
     /// How far the clock of each node is off.
     pub(crate) skew_ms: [i64; 2],
 
@@ -74,7 +78,7 @@ impl Odds {
         let (unavailable, transient, refused) = (fault(60), fault(60), fault(30));
         let (lost, panic, unreadable) = (fault(80), fault(20), fault(60));
         let (slow, stuck, crash, stop) = (fault(100), fault(15), fault(25), fault(40));
-        let (poisoned, hang_up) = (fault(30), fault(250));
+        let (poisoned, hang_up, unprojectable) = (fault(30), fault(250), fault(60));
         let mut skew = || {
             let skewed = !calm && dice.chance(300);
             let ms = i64::try_from(dice.below(7_200_000)).unwrap_or(0) - 3_600_000;
@@ -104,6 +108,8 @@ impl Odds {
             crash,
             stop,
             poisoned,
+            unprojectable,
+            batch_events_max: dice.pick(&[1, 2, 5, 64]),
             skew_ms,
             queue_len_max: dice.pick(&[1, 4, 64]),
             batch_units_max: dice.pick(&[1, 2, 3, 8]),

@@ -25,11 +25,19 @@ pub enum Plant {
     OutboxRowsLost,
     /// A transaction that the database says it gave up was written.
     GivenUpAndWritten,
+    /// Some events are not handed to projectors.
+    EventsSkipped,
+    /// A batch's rows are written and its checkpoint is not.
+    EffectWithoutCheckpoint,
+    /// Some batches' checkpoints are written and their rows are not.
+    CheckpointWithoutEffect,
+    /// A projector writes under a lease that is no longer its own.
+    LeaseNotFenced,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::VersionsNotChecked,
         Self::ReadsNotVerified,
         Self::DependantsOfTheFallen,
@@ -41,5 +49,9 @@ impl Plant {
         Self::EventsDoubled,
         Self::OutboxRowsLost,
         Self::GivenUpAndWritten,
+        Self::EventsSkipped,
+        Self::EffectWithoutCheckpoint,
+        Self::CheckpointWithoutEffect,
+        Self::LeaseNotFenced,
     ];
 }

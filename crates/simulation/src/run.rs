@@ -14,6 +14,7 @@ use crate::client::{self, PATIENCE};
 use crate::history::End;
 use crate::node;
 use crate::plant::Plant;
+use crate::store::Projection;
 use crate::violation::{Check, Violation};
 use crate::wish::{What, Wish};
 use crate::world::{NODES, World};
@@ -83,6 +84,7 @@ async fn live(options: &Options) -> Outcome {
     world.end_faults();
     recover(&world).await;
     resolve(&world).await;
+    catch_up(&world).await;
     checks::check(&world);
     let violations = world.take_violations();
     let (attempts, events) = (world.history().len(), world.tables().events.len());
@@ -120,6 +122,34 @@ async fn recover(world: &Arc<World>) {
     if Instant::now() >= until {
         world.violated(Check::Liveness, "the nodes do not recover".to_owned());
     }
+}
+
+/// Waits until every projection has caught up, and parked nothing.
+async fn catch_up(world: &World) {
+    let until = Instant::now() + RECOVERY;
+    loop {
+        let behind = behind(world);
+        match behind {
+            None => return,
+            Some(behind) if Instant::now() >= until => {
+                return world.violated(Check::Liveness, behind);
+            }
+            Some(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// A projection that has not applied everything.
+fn behind(world: &World) -> Option<String> {
+    let tables = world.tables();
+    let is_behind = |((_, shard), row): &(&(&str, u16), &Projection)| {
+        row.position < tables.heads[usize::from(*shard)] || !row.letters.is_empty()
+    };
+    let found = tables.projections.iter().find(is_behind);
+    found.map(|(key, row)| {
+        let (position, letters) = (row.position, &row.letters);
+        format!("{key:?} stays at {position} of {:?}, with {letters:?} parked", tables.heads)
+    })
 }
 
 /// Asks for everything unknown that has a key, until its key tells; and for some of what is known.

@@ -21,6 +21,10 @@ pub enum Check {
     Order,
     /// States are the fold of their events, and sums agree.
     State,
+    /// A projection is what its events make, up to its checkpoint.
+    Projection,
+    /// Who has no lease writes nothing.
+    Lease,
 }
 
 impl fmt::Display for Check {
@@ -34,6 +38,8 @@ impl fmt::Display for Check {
             Self::Effect => "effects are the model's",
             Self::Order => "order without holes",
             Self::State => "states are folds",
+            Self::Projection => "projections stand where their checkpoints do",
+            Self::Lease => "only the holder of the lease writes",
         })
     }
 }

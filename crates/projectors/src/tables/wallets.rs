@@ -4,10 +4,11 @@ use std::borrow::Borrow;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Column, Insert, KeyedDelete, KeyedSelect, KeyedUpdate, Row, RowError};
-use wallex_domain::{Balance, Currency, Standing, Wallet, WalletId};
+use wallex_domain::{Balance, Currency, Wallet, WalletId};
 use wallex_ports::{Timestamp, WalletKey, WalletState};
 
 use super::key_columns;
+use crate::rows::Move;
 
 pub(crate) const TABLE: &str = "wallets";
 /// What [`state`] reads, of a table that is called `t`.
@@ -61,15 +62,6 @@ pub(crate) async fn insert(
     rows: &[(&WalletKey, impl Borrow<WalletState>)],
 ) -> Result<(), DbErr> {
     Insert::into(TABLE, columns(shard, rows)).execute(conn).await.map(drop)
-}
-
-/// A wallet that goes from one standing to another.
-pub(crate) struct Move<'a> {
-    pub(crate) key: &'a WalletKey,
-    pub(crate) before: Standing,
-    pub(crate) after: Standing,
-    /// When; a wallet's time does not go back.
-    pub(crate) at: Timestamp,
 }
 
 /// Moves on the rows that stand as `moves` say; how many did.

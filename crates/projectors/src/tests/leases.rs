@@ -7,10 +7,11 @@ use wallex_database::Row;
 use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::World;
+use crate::Ledger;
 use crate::apply::{Applied, Step};
 use crate::checkpoint::{self, Seat, Wanted};
 use crate::event::Event;
-use crate::{Ledger, Projector};
+use crate::sql_store::SqlProjectorStore;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -59,9 +60,15 @@ async fn events(world: &World, after: u64) -> Vec<Event> {
 }
 
 async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
-    let projector: Arc<dyn Projector> = Arc::new(Ledger);
-    let (db, projector) = (&*world.db, &*projector);
-    let step = Step { db, projector, seat, lease: LEASE, events_per_second: 0 };
+    let store = SqlProjectorStore {
+        db: Arc::clone(&world.db),
+        projector: Arc::new(Ledger),
+        shard: 0,
+        owner: "".into(),
+        wanted: Wanted::AtAll,
+        lease: LEASE,
+    };
+    let step = Step { store: &store, seat, events_per_second: 0 };
     step.apply(from, events).await.expect("the database answers")
 }
 

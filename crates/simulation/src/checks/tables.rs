@@ -6,7 +6,7 @@ use wallex_domain::WalletEvent;
 use wallex_ports::WalletKey;
 
 use super::effects::Effects;
-use crate::store::Tables;
+use crate::store::{Tables, difference};
 use crate::violation::Check;
 use crate::world::World;
 
@@ -15,6 +15,11 @@ pub(crate) fn check(world: &World, effects: &Effects, tables: &Tables) {
     check_order(world, tables);
     check_states(world, effects, tables);
     check_sums(world, tables);
+    for (name, shard) in tables.projections.keys() {
+        if let Some(difference) = difference(tables, name, *shard) {
+            world.violated(Check::Projection, difference);
+        }
+    }
 }
 
 fn check_order(world: &World, tables: &Tables) {

@@ -1,11 +1,13 @@
 //! Transactions of the command lane, and how they fail.
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
+use wallex_outbox::Committed;
 use wallex_ports::{
     CommitError, Committer, LockedWallets, StreamState, Unit, UnitOutcome, WalletKey,
 };
@@ -70,13 +72,16 @@ impl NodePorts {
         }
         let fate = Fate::draw(&self.world);
         self.world.note(format_args!("node {}: {} units, {fate:?}", self.life.index, units.len()));
+        let mut told = BTreeMap::new();
         let outcomes = match fate {
             Fate::Good | Fate::Sent => {
                 self.pass("between a transaction and its commit").await;
                 if fate == Fate::Good {
                     self.only_the_living().await;
                 }
-                Ok(write(&self.world, &units, mine))
+                let (outcomes, committed) = write(&self.world, &units, mine);
+                told = committed;
+                Ok(outcomes)
             }
             Fate::Unavailable => Err(CommitError::Unavailable("away".into())),
             Fate::Transient => {
@@ -98,11 +103,18 @@ impl NodePorts {
             }
         };
         self.step("after a transaction").await;
+        for (shard, committed) in told {
+            self.tail.push(shard, committed.into());
+        }
         outcomes
     }
 }
 
-fn write(world: &World, units: &[Unit], mine: Option<u64>) -> Vec<UnitOutcome> {
+fn write(
+    world: &World,
+    units: &[Unit],
+    mine: Option<u64>,
+) -> (Vec<UnitOutcome>, BTreeMap<u16, Vec<Committed>>) {
     let mut tables = world.tables();
     let written = tables.write(units, mine, || world.stamp());
     let (events, heads) = (tables.events.len(), tables.heads.clone());
@@ -115,7 +127,7 @@ fn write(world: &World, units: &[Unit], mine: Option<u64>) -> Vec<UnitOutcome> {
         };
         world.note(format_args!("{name}; {events} events, heads {heads:?}"));
     }
-    written.outcomes
+    (written.outcomes, written.committed)
 }
 
 fn write_late(world: &Arc<World>, units: Arc<[Unit]>) {
@@ -160,8 +172,7 @@ impl Committer for NodePorts {
         let locked = {
             let tables = self.world.tables();
             let wallets = keys.iter().map(|key| tables.wallets.get(key).cloned()).collect();
-            let (world, life) = (Arc::clone(&self.world), Arc::clone(&self.life));
-            Locked { ports: Self { world, life }, transaction, wallets }
+            Locked { ports: self.clone(), transaction, wallets }
         };
         self.step("after wallets were locked").await;
         Ok(Box::new(locked))

@@ -2,7 +2,12 @@
 
 mod commit;
 mod ports;
+mod projection;
+mod projector_store;
+mod rows;
 mod tables;
 
 pub(crate) use ports::NodePorts;
+pub(crate) use projection::{PROJECTORS, Projection, difference};
+pub(crate) use projector_store::SimulatedProjectorStore;
 pub(crate) use tables::{Kept, StoredEvent, Tables};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
+use wallex_outbox::Tail;
 use wallex_ports::{
     Clock, IdGenerator, IdempotencyRecords, KeyScope, ReadError, StoredRecord, StreamState,
     Timestamp, WalletKey, Wallets,
@@ -16,9 +17,12 @@ use crate::world::World;
 const EPOCH_MS: i64 = 1_800_000_000_000;
 
 /// One node's way to the store, for one life of the node.
+#[derive(Clone)]
 pub(crate) struct NodePorts {
     pub(crate) world: Arc<World>,
     pub(crate) life: Arc<Life>,
+    /// What this node committed last.
+    pub(crate) tail: Arc<Tail>,
 }
 
 impl NodePorts {
@@ -26,6 +30,18 @@ impl NodePorts {
     /// that is dead.
     pub(crate) async fn step(&self, what: &str) {
         self.pass(what).await;
+        self.only_the_living().await;
+    }
+
+    /// A step of background work, which has many of them: a node dies at one of them as rarely as at a
+    /// command's.
+    pub(crate) async fn background_step(&self, what: &str) {
+        self.world.dally().await;
+        let often = self.world.odds.crash.div_ceil(8);
+        if !self.life.is_over() && self.world.strikes(often) {
+            self.world.note(format_args!("crash of node {} {what}", self.life.index));
+            node::kill(&self.world, &self.life);
+        }
         self.only_the_living().await;
     }
 

@@ -8,6 +8,7 @@ use wallex_ports::{
     WalletKey,
 };
 
+use super::projection::{PROJECTORS, Projection};
 use crate::plant::Plant;
 
 /// An event as it stands in the store.
@@ -43,7 +44,9 @@ pub(crate) struct Tables {
     pub(crate) outbox: BTreeMap<(u16, u64), (WalletKey, u64)>,
     /// Rows that a transaction holds beyond one call: the transaction, and its node.
     pub(crate) locks: BTreeMap<WalletKey, (u64, usize)>,
-    /// Transactions that began by locking so far.
+    /// By projector and shard.
+    pub(crate) projections: BTreeMap<(&'static str, u16), Projection>,
+    /// Transactions that were numbered so far.
     pub(crate) transactions: u64,
     pub(crate) plant: Option<Plant>,
 }
@@ -65,6 +68,11 @@ impl Tables {
             heads: vec![0; shards.count().into()],
             outbox: BTreeMap::new(),
             locks: BTreeMap::new(),
+            projections: PROJECTORS
+                .into_iter()
+                .flat_map(|name| (0..shards.count()).map(move |shard| (name, shard)))
+                .map(|key| (key, Projection::default()))
+                .collect(),
             transactions: 0,
             plant,
         }

@@ -1,0 +1,365 @@
+//! What the worker of one projector in one shard sees of the store.
+
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::DbErr;
+use tokio::time::sleep;
+use wallex_outbox::Committed;
+use wallex_ports::{BoxError, WalletKey};
+use wallex_projectors::{
+    ApplyError, Batch, Event, Filled, LEASE, Parking, Poison, ProjectorStore, ProjectorTransaction,
+    Seat, project_ledger, project_wallets,
+};
+
+use super::ports::NodePorts;
+use super::projection::{Projection, difference};
+use super::rows::StagedRows;
+use super::tables::StoredEvent;
+use crate::node::Life;
+use crate::plant::Plant;
+use crate::violation::Check;
+use crate::world::World;
+
+/// After this long the database ends the transaction of a holder that says nothing.
+const FROZEN_MS_MAX: u64 = 3_000;
+const LOCK_POLL: Duration = Duration::from_millis(5);
+
+/// One projector in one shard, for one life of a node.
+#[derive(Clone)]
+pub(crate) struct SimulatedProjectorStore {
+    pub(crate) ports: Arc<NodePorts>,
+    pub(crate) name: &'static str,
+    pub(crate) shard: u16,
+}
+
+impl SimulatedProjectorStore {
+    fn world(&self) -> &World {
+        &self.ports.world
+    }
+
+    fn life(&self) -> &Life {
+        &self.ports.life
+    }
+
+    /// Whether the database can't be had this time.
+    fn fails(&self, what: &str) -> Result<(), DbErr> {
+        if self.world().strikes(self.world().odds.unprojectable) {
+            self.world().note(format_args!(
+                "{} of node {}: no database {what}",
+                self.name,
+                self.life().index
+            ));
+            return Err(DbErr::Custom("away".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// One statement that writes the checkpoint's row, a transaction by itself. As a database does, it
+    /// waits for the transaction that holds the row.
+    async fn on_row<T: Send>(
+        &self,
+        what: &str,
+        statement: impl FnOnce(&mut Projection, u64) -> T + Send,
+    ) -> Result<T, DbErr> {
+        self.ports.only_the_living().await;
+        self.ports.background_step(what).await;
+        self.fails(what)?;
+        let done = self.once_free(statement).await;
+        self.ports.background_step(what).await;
+        // The statement was carried out, and its answer lost.
+        self.fails(what)?;
+        Ok(done)
+    }
+
+    /// Does something with the checkpoint's row, at a moment when no transaction holds it.
+    async fn once_free<T>(&self, act: impl FnOnce(&mut Projection, u64) -> T + Send) -> T {
+        loop {
+            self.ports.only_the_living().await;
+            let now_ms = self.world().now_ms();
+            {
+                let mut tables = self.world().tables();
+                let row = tables.projections.entry((self.name, self.shard)).or_default();
+                row.held = row.held.filter(|(_, _, since_ms)| now_ms <= since_ms + FROZEN_MS_MAX);
+                if row.held.is_none() {
+                    return act(row, now_ms);
+                }
+            }
+            sleep(LOCK_POLL).await;
+        }
+    }
+
+    /// Keeps the lease if it is still that of `seat`; whether it is.
+    async fn keep(&self, seat: &Seat, what: &str) -> Result<bool, DbErr> {
+        let epoch = seat.epoch;
+        self.on_row(what, |row, now_ms| {
+            let is_mine = row.epoch == epoch;
+            if is_mine {
+                row.lease_until_ms = now_ms + lease_ms();
+            }
+            is_mine
+        })
+        .await
+    }
+
+    fn read(&self, stored: &StoredEvent) -> Event {
+        let committed = Committed {
+            wallet: stored.wallet.clone(),
+            version: stored.version,
+            position: stored.position,
+            event_id: stored.event.event_id,
+            event: stored.event.event.clone(),
+            recorded_at: stored.event.recorded_at,
+        };
+        Event::of_committed(&committed)
+    }
+}
+
+fn lease_ms() -> u64 {
+    u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+impl ProjectorStore for SimulatedProjectorStore {
+    fn projector(&self) -> &'static str {
+        self.name
+    }
+
+    fn shard(&self) -> u16 {
+        self.shard
+    }
+
+    async fn take(&self) -> Result<Option<(Seat, u64)>, DbErr> {
+        let (projector, shard, index) = (self.name, self.shard, self.life().index);
+        let taken = self
+            .on_row("while a lease is taken", |row, now_ms| {
+                if row.holder.is_some() && row.lease_until_ms > now_ms {
+                    return None;
+                }
+                row.epoch += 1;
+                (row.holder, row.lease_until_ms) = (Some(index), now_ms + lease_ms());
+                Some((Seat { projector, shard, epoch: row.epoch }, row.position))
+            })
+            .await?;
+        if let Some((seat, position)) = &taken {
+            self.world().note(format_args!("node {index} takes {seat:?} at {position}"));
+        }
+        Ok(taken)
+    }
+
+    async fn renew(&self, seat: &Seat) -> Result<bool, DbErr> {
+        self.keep(seat, "while a lease is renewed").await
+    }
+
+    async fn wait(&self, seat: &Seat) -> Result<bool, DbErr> {
+        self.keep(seat, "while a holder waits").await
+    }
+
+    async fn fail(&self, seat: &Seat, error: &str) -> Result<bool, DbErr> {
+        self.world().note(format_args!("{seat:?} failed: {error}"));
+        self.keep(seat, "while a failure is noted").await
+    }
+
+    async fn position(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
+        let epoch = seat.epoch;
+        self.ports.only_the_living().await;
+        self.ports.background_step("while a checkpoint is read").await;
+        self.fails("while a checkpoint is read")?;
+        let tables = self.world().tables();
+        let row = &tables.projections[&(self.name, self.shard)];
+        Ok((row.epoch == epoch).then_some(row.position))
+    }
+
+    async fn leave(&self, seat: &Seat) -> Result<(), DbErr> {
+        let epoch = seat.epoch;
+        self.on_row("while a lease is given back", |row, _| {
+            if row.epoch == epoch {
+                (row.holder, row.lease_until_ms) = (None, 0);
+            }
+        })
+        .await
+    }
+
+    async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError> {
+        self.ports.only_the_living().await;
+        self.ports.background_step("before events are read").await;
+        self.fails("while events are read")?;
+        let events = {
+            let tables = self.world().tables();
+            let skips = tables.plant == Some(Plant::EventsSkipped);
+            let due = tables.events.iter().filter(|event| {
+                let is_skipped = skips && event.position.is_multiple_of(4);
+                event.shard == self.shard && event.position > after && !is_skipped
+            });
+            due.take(limit as usize).map(|stored| self.read(stored)).collect()
+        };
+        self.ports.background_step("after events were read").await;
+        Ok(events)
+    }
+
+    async fn begin(&self) -> Result<Box<dyn ProjectorTransaction>, DbErr> {
+        self.ports.only_the_living().await;
+        self.ports.background_step("before a batch").await;
+        self.fails("for a batch")?;
+        let number = {
+            let mut tables = self.world().tables();
+            tables.transactions += 1;
+            tables.transactions
+        };
+        let (store, staged, seat) = (self.clone(), Mutex::default(), Mutex::default());
+        Ok(Box::new(Transaction { store, number, staged, seat }))
+    }
+}
+
+/// A transaction of a batch: what it writes is staged, under the lock of the checkpoint's row.
+struct Transaction {
+    store: SimulatedProjectorStore,
+    number: u64,
+    staged: Mutex<Option<Projection>>,
+    seat: Mutex<Option<Seat>>,
+}
+
+impl Transaction {
+    fn staged<T>(&self, with: impl FnOnce(&mut Projection) -> T) -> Result<T, DbErr> {
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = || DbErr::Custom("the checkpoint was not moved on first".to_owned());
+        Ok(with(staged.as_mut().ok_or_else(nothing)?))
+    }
+
+    /// Waits for the checkpoint's row, and holds it.
+    async fn hold(&self) {
+        let holder = (self.number, self.store.life().index);
+        let take = |row: &mut Projection, now_ms| row.held = Some((holder.0, holder.1, now_ms));
+        self.store.once_free(take).await;
+    }
+
+    /// Writes what was staged, if the row is still held; whether it was.
+    fn write(&self) -> bool {
+        let (store, key) = (&self.store, (self.store.name, self.store.shard));
+        let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(staged) = staged else { return true };
+        let mut tables = store.world().tables();
+        let plant = tables.plant;
+        let row = tables.projections.entry(key).or_default();
+        if row.held.is_none_or(|(number, _, _)| number != self.number) {
+            return false;
+        }
+        if seat.is_some_and(|seat| seat.epoch != row.epoch) {
+            let what = format!("{seat:?} wrote under epoch {}", row.epoch);
+            store.world().violated(Check::Lease, what);
+        }
+        let position = match plant {
+            Some(Plant::EffectWithoutCheckpoint) => row.position,
+            _ => staged.position,
+        };
+        if plant == Some(Plant::CheckpointWithoutEffect) && position.is_multiple_of(3) {
+            row.position = position;
+        } else {
+            *row = Projection { position, ..staged };
+        }
+        row.held = None;
+        if let Some(difference) = difference(&tables, key.0, key.1) {
+            store.world().violated(Check::Projection, difference);
+        }
+        drop(tables);
+        store.world().note(format_args!("{} {} stands at {position}", key.0, key.1));
+        true
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        let mut tables = self.store.world().tables();
+        let row = tables.projections.entry((self.store.name, self.store.shard)).or_default();
+        if row.held.is_some_and(|(number, _, _)| number == self.number) {
+            row.held = None;
+        }
+    }
+}
+
+#[async_trait]
+impl ProjectorTransaction for Transaction {
+    async fn advance(
+        &self,
+        seat: &Seat,
+        from: u64,
+        to: u64,
+        _events_per_second: u64,
+    ) -> Result<Option<Filled>, DbErr> {
+        let store = &self.store;
+        store.ports.only_the_living().await;
+        store.ports.background_step("before a checkpoint moves").await;
+        store.fails("while a checkpoint moves")?;
+        self.hold().await;
+        let now_ms = store.world().now_ms();
+        let tables = store.world().tables();
+        let fenced = tables.plant != Some(Plant::LeaseNotFenced);
+        let row = &tables.projections[&(store.name, store.shard)];
+        if (fenced && row.epoch != seat.epoch) || row.position != from {
+            return Ok(None);
+        }
+        let mut staged = row.clone();
+        (staged.position, staged.lease_until_ms) = (to, now_ms + lease_ms());
+        let filled = Filled { letters: !staged.letters.is_empty(), discards: false };
+        *self.staged.lock().unwrap_or_else(PoisonError::into_inner) = Some(staged);
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(*seat);
+        Ok(Some(filled))
+    }
+
+    async fn parking(
+        &self,
+        wallets: &BTreeSet<&WalletKey>,
+        filled: Filled,
+    ) -> Result<Parking, DbErr> {
+        let mut parking = Parking::default();
+        if filled.letters {
+            let parked = self.staged(|row| row.letters.keys().cloned().collect::<Vec<_>>())?;
+            parking.parked.extend(parked.into_iter().filter(|key| wallets.contains(key)));
+        }
+        Ok(parking)
+    }
+
+    async fn park(&self, poison: &[&Poison]) -> Result<(), DbErr> {
+        self.staged(|row| {
+            for p in poison {
+                let place = (p.version, p.position);
+                row.letters.entry(p.wallet.clone()).or_insert(place);
+            }
+        })
+    }
+
+    async fn project(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        let store = &self.store;
+        store.ports.background_step("while a batch is applied").await;
+        store.fails("while a batch is applied")?;
+        if store.world().strikes(store.world().odds.panic) {
+            resume_unwind(Box::new("a defect of a projector, on purpose"));
+        }
+        let rows = StagedRows { staged: &self.staged };
+        match store.name {
+            "ledger" => project_ledger(&rows, batch).await,
+            _ => project_wallets(&rows, batch).await,
+        }
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), DbErr> {
+        let store = &self.store;
+        store.ports.background_step("before a batch is committed").await;
+        store.fails("before a batch is committed")?;
+        let written = self.write();
+        store.ports.background_step("after a batch was committed").await;
+        if !written {
+            return Err(DbErr::Custom("the transaction was ended".to_owned()));
+        }
+        store.fails("after a batch was committed")
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
+        self.store.ports.background_step("while a batch is taken back").await;
+        self.store.fails("while a batch is taken back")
+    }
+}
