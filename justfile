@@ -184,7 +184,7 @@ advisories:
 deploy-check: prometheus
     #!/usr/bin/env bash
     set -euo pipefail
-    [[ -x {{quote(deploy_venv)}}/bin/hadolint ]] || python3 -m venv {{quote(deploy_venv)}}
+    [[ -x {{quote(deploy_venv)}}/bin/pip ]] || python3 -m venv --clear {{quote(deploy_venv)}}
     {{quote(deploy_venv)}}/bin/pip install --quiet --requirement deploy/check-requirements.txt
     export PATH={{quote(prometheus / "usr/bin")}}:$PATH
 

@@ -139,8 +139,8 @@ impl Prometheus {
         let request = self.client.request("POST", "/api/v1/query");
         let request = request.header("Content-Type", "application/x-www-form-urlencoded");
         let answer = request.body(format!("query={}", encoded(expression))).await.is(200);
-        let values = items(&answer["data"]["result"]).map(|sample| text(&sample["value"][1]));
-        values.filter(|value| *value != "NaN").count() > 0
+        let mut samples = items(&answer["data"]["result"]);
+        samples.any(|sample| text(&sample["value"][1]) != "NaN")
     }
 }
 

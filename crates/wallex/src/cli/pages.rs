@@ -21,11 +21,16 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
 /// wallex(1), as `man` reads it.
 ///
 /// # Errors
-/// Never: memory can be written to.
+/// When clap writes no text.
 pub(crate) fn man() -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     Man::new(Cli::command()).render(&mut page).context("the page can't be written")?;
-    Ok(page)
+    let page = String::from_utf8(page).context("the page is no text")?;
+    // What stands below the help has columns, which filling lines would tear apart.
+    let page = page
+        .replace("\n.SH EXTRA\n", "\n.SH EXAMPLES AND ENVIRONMENT\n.nf\n")
+        .replace("\n.SH VERSION\n", "\n.fi\n.SH VERSION\n");
+    Ok(page.into_bytes())
 }
 
 /// Writes wallex(1) and the page of each subcommand into `folder`, which is made when missing.
@@ -33,8 +38,10 @@ pub(crate) fn man() -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// When a file can't be written.
 pub(crate) fn write_man(folder: &Path) -> anyhow::Result<()> {
+    let page = man()?;
     std::fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        .and_then(|()| std::fs::write(folder.join("wallex.1"), page))
         .with_context(|| format!("the man pages can't be written to {}", folder.display()))
 }
 
@@ -63,7 +70,7 @@ mod tests {
     fn man_page_has_what_help_has() {
         let page = String::from_utf8(man().expect("a page")).expect("text");
         assert!(page.contains(".TH wallex 1"), "{page}");
-        for part in ["SYNOPSIS", "SUBCOMMANDS", "DATABASE_URL", "Exit codes"] {
+        for part in ["SYNOPSIS", "SUBCOMMANDS", "EXAMPLES", "DATABASE_URL", "Exit codes"] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
         for name in subcommands() {

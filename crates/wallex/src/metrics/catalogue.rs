@@ -144,6 +144,9 @@ pub(super) fn describe() {
     for name in [LANE_CONFLICTS, LANE_RETRIES] {
         counter!(name).increment(0);
     }
+    for outcome in ["ok", "failed"] {
+        counter!(wallex_jwt::KEY_FETCHES, "outcome" => outcome).increment(0);
+    }
     for result in ["hit", "miss"] {
         counter!(CACHE_LOOKUPS, "result" => result).increment(0);
     }
