@@ -21,6 +21,8 @@ use crate::key::{KeyHash, Presented};
 pub struct KeyRing {
     db: Arc<Database>,
     poll: Duration,
+    trusted_for: Duration,
+    remembered_for: Duration,
     memory: Mutex<Memory>,
     lookups: Semaphore,
 }
@@ -68,12 +70,6 @@ impl From<Why> for Refused {
     }
 }
 
-impl Memory {
-    fn is_fresh(&self, now: Instant) -> bool {
-        self.as_of.is_some_and(|as_of| now < as_of + KeyRing::TRUSTED_FOR)
-    }
-}
-
 impl KeyRing {
     /// How long what is remembered is believed without a word from the database.
     pub const TRUSTED_FOR: Duration = Duration::from_secs(5);
@@ -100,7 +96,8 @@ impl KeyRing {
             bad: LruCache::new(sized(Self::BAD_MAX)),
         };
         let lookups = Semaphore::new(Self::LOOKUPS_MAX);
-        Self { db, poll, memory: Mutex::new(memory), lookups }
+        let (trusted_for, remembered_for) = (Self::TRUSTED_FOR, Self::REMEMBERED_FOR);
+        Self { db, poll, trusted_for, remembered_for, memory: Mutex::new(memory), lookups }
     }
 
     /// Whether there is any key, usable or not; `None` while the database has not told.
@@ -163,7 +160,7 @@ impl KeyRing {
     fn remembered(&self, presented: &Presented) -> Recalled {
         let now = Instant::now();
         let mut memory = self.memory();
-        if !memory.is_fresh(now) {
+        if memory.as_of.is_none_or(|as_of| now >= as_of + self.trusted_for) {
             return None;
         }
         if let Some(good) = memory.good.get(&presented.hash)
@@ -194,7 +191,7 @@ impl KeyRing {
         match found {
             Ok((caller, left)) => {
                 memory.has_keys = Some(true);
-                let until = asked_at + left.min(Self::REMEMBERED_FOR);
+                let until = asked_at + left.min(self.remembered_for);
                 if is_current {
                     let good = Good { caller: Arc::clone(&caller), until };
                     memory.good.put(presented.hash, good);
@@ -203,7 +200,7 @@ impl KeyRing {
             }
             Err(why) => {
                 if is_current {
-                    let bad = Bad { why, until: asked_at + Self::REMEMBERED_FOR };
+                    let bad = Bad { why, until: asked_at + self.remembered_for };
                     memory.bad.put(presented.hash, bad);
                 }
                 Err(why.into())
@@ -263,6 +260,13 @@ impl Authenticator for KeyRing {
 
 #[cfg(test)]
 impl KeyRing {
+    /// One that believes and remembers for an hour, however slow the machine of a test is.
+    pub(crate) fn patient(db: Arc<Database>) -> Self {
+        let hour = Duration::from_secs(3_600);
+        let ring = Self::new(db, Duration::from_millis(500));
+        Self { trusted_for: hour, remembered_for: hour, ..ring }
+    }
+
     /// Looks a key up, and does `meanwhile` between the database's answer and what is made of it.
     pub(crate) async fn look_up_while(
         &self,
@@ -279,7 +283,7 @@ impl KeyRing {
     /// As if the database had not answered for as long as it is believed.
     pub(crate) fn grow_old(&self) {
         let mut memory = self.memory();
-        memory.as_of = memory.as_of.and_then(|as_of| as_of.checked_sub(Self::TRUSTED_FOR));
+        memory.as_of = memory.as_of.and_then(|as_of| as_of.checked_sub(self.trusted_for));
     }
 
     /// How many good keys are remembered, and how many refused ones.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
 use uuid::Uuid;
@@ -56,7 +55,7 @@ impl World {
         let db = Database::connect(&ConnectOptions::new(url)).await.expect("connected");
         wallex_migrations::up(&db, None).await.expect("migrated");
         let (db, ids) = (Arc::new(db), Arc::new(Ids::default()));
-        let ring = Arc::new(KeyRing::new(Arc::clone(&db), Duration::from_millis(500)));
+        let ring = Arc::new(KeyRing::patient(Arc::clone(&db)));
         ring.refresh().await.expect("asked");
         Self {
             keys: SqlApiKeys::new(Arc::clone(&db), ids.clone()),

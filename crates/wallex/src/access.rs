@@ -40,10 +40,10 @@ impl Access {
         }
         let has_others = others.is_some();
         let policy = policy(config.auth, listen, keys.has_keys(), has_others)?;
-        if policy == Policy::Closed && !has_others {
+        let door = Arc::new(Door::new(policy, Arc::clone(&keys), others));
+        if door.is_open() == Some(false) && !has_others {
             warn_if_unusable(db).await;
         }
-        let door = Arc::new(Door::new(policy, Arc::clone(&keys), others));
         say(policy, door.is_open(), listen);
         let audit = Arc::new(SqlAuditLog::new(Arc::clone(db), Arc::new(UuidV7Ids)));
         Ok(Self { door, audit, keys })
