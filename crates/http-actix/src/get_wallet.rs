@@ -60,11 +60,7 @@ async fn current(api: &Api, key: WalletKey) -> Result<Option<HttpResponse>, Prob
     let wallets = api.state.wallets.clone();
     let reading = async move { wallex_application::get_wallet(wallets.as_ref(), key).await };
     let state = read::within(api, api.state.settings.read_timeout, reading).await?;
-    Ok(state.map(|state| {
-        let mut response = HttpResponse::Ok();
-        response.insert_header((header::CACHE_CONTROL, "no-cache"));
-        respond(response, &state)
-    }))
+    Ok(state.map(|state| respond(HttpResponse::Ok(), &state)))
 }
 
 async fn eventual(

@@ -1,6 +1,5 @@
 //! `GET /wallets/{id}/events`: a wallet's history, oldest event first.
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -137,7 +136,5 @@ pub(crate) async fn list_events(req: HttpRequest, api: Data<Api>) -> Result<Http
     let page = read::within(&api, api.state.settings.read_timeout, reading)
         .await?
         .ok_or_else(|| Problem::wallet_not_found(&wallet_id))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(EventPageJson::from(&page)))
+    Ok(HttpResponse::Ok().json(EventPageJson::from(&page)))
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use wallex_ports::ShardPosition;
 
@@ -37,9 +36,7 @@ fn deadline(api: &Api) -> Duration {
 /// The beginning of a 200 that reflects `positions`.
 pub(crate) fn ok(positions: &[ShardPosition]) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response
-        .insert_header((PROJECTION_POSITION, in_words(positions)))
-        .insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.insert_header((PROJECTION_POSITION, in_words(positions)));
     response
 }
 

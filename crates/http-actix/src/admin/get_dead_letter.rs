@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -39,7 +38,5 @@ pub(crate) async fn get_dead_letter(
     let dead_letters = Arc::clone(&api.state.dead_letters);
     let reading = async move { dead_letters.show(&projector, &wallet).await };
     let (letter, event) = read::within(&api, api.state.settings.read_timeout, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(DeadLetterDetailJson::new(&letter, event.as_ref())))
+    Ok(HttpResponse::Ok().json(DeadLetterDetailJson::new(&letter, event.as_ref())))
 }

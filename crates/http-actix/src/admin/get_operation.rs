@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
@@ -44,9 +43,7 @@ pub(crate) async fn get_operation(
         .await?
         .filter(|operation| recovery::sees(&access::caller(&req), &operation.scope))
         .ok_or_else(|| not_found(id))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(OperationJson::from(&operation)))
+    Ok(HttpResponse::Ok().json(OperationJson::from(&operation)))
 }
 
 fn parse_id(text: &str) -> Result<Uuid, &'static str> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use wallex_domain::TenantId;
@@ -63,9 +62,7 @@ pub(crate) async fn list_audit(req: HttpRequest, api: Data<Api>) -> Result<HttpR
         if is_theirs { log.list(&filter, limit + 1).await } else { Ok(Vec::new()) }
     };
     let lines = read::within(&api, api.state.settings.read_timeout, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(page_of(lines, limit)))
+    Ok(HttpResponse::Ok().json(page_of(lines, limit)))
 }
 
 fn page_of(mut lines: Vec<AuditLine>, limit: u32) -> AuditListJson {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use wallex_domain::TenantId;
@@ -78,9 +77,7 @@ pub(crate) async fn list_dead_letters(
             .await?)
     };
     let letters = read::within(&api, state.settings.read_timeout, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(page_of(letters, limit)))
+    Ok(HttpResponse::Ok().json(page_of(letters, limit)))
 }
 
 fn page_of(mut letters: Vec<DeadLetter>, limit: u32) -> DeadLetterListJson {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -36,7 +35,5 @@ pub(crate) async fn list_projectors(
     let projectors = Arc::clone(&api.state.projectors);
     let reading = async move { projectors.status().await };
     let statuses = read::within(&api, api.state.settings.read_timeout, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(ProjectorListJson::from(statuses.as_slice())))
+    Ok(HttpResponse::Ok().json(ProjectorListJson::from(statuses.as_slice())))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -30,7 +29,5 @@ pub(crate) async fn outbox(req: HttpRequest, api: Data<Api>) -> Result<HttpRespo
     let recovery = Arc::clone(&api.state.recovery);
     let reading = async move { recovery.outbox().await };
     let shards = read::within(&api, api.state.settings.read_timeout, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(OutboxJson::from(shards.as_slice())))
+    Ok(HttpResponse::Ok().json(OutboxJson::from(shards.as_slice())))
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -35,7 +34,5 @@ pub(crate) async fn statistics(req: HttpRequest, api: Data<Api>) -> Result<HttpR
     let recovery = Arc::clone(&api.state.recovery);
     let reading = async move { recovery.statistics().await };
     let statistics = read::within(&api, TIMEOUT, reading).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .json(StatisticsJson::from(&statistics)))
+    Ok(HttpResponse::Ok().json(StatisticsJson::from(&statistics)))
 }
