@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
@@ -121,7 +122,9 @@ impl Throttle {
     /// At most `writes` a second to the disk that `folder` is on, by those that are [`add`](Self::add)ed.
     pub(crate) fn new(folder: &Path, writes: u32) -> Result<Self> {
         use std::os::unix::fs::MetadataExt as _;
-        let group = Path::new(THROTTLE).join(format!("wallex-chaos-{}", std::process::id()));
+        static GROUPS: AtomicU32 = AtomicU32::new(0);
+        let name = (std::process::id(), GROUPS.fetch_add(1, Ordering::SeqCst));
+        let group = Path::new(THROTTLE).join(format!("wallex-chaos-{}-{}", name.0, name.1));
         fs::create_dir(&group).with_context(|| format!("{THROTTLE} can't be used"))?;
         let throttle = Self(group);
         let device = fs::metadata(folder)?.dev();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::rows::Ran;
 
 /// A row of the matrix on one database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) row: u8,
     pub(crate) name: &'static str,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use wallex_testkit::{Backend, Server, TempDatabase};
 
@@ -26,6 +27,8 @@ const PROGRESS_MAX: Duration = Duration::from_secs(90);
 /// Every deadline of the server is shorter.
 const ANSWER_MAX: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(20);
+/// So many ask at once what became of commands.
+const RESOLVERS: usize = 8;
 /// Acknowledged commands that are sent once more when all is over.
 const REPLAYS_MAX: usize = 100;
 /// By how much a server may have grown over a load: its caches, and what the allocator keeps.
@@ -51,7 +54,7 @@ pub(crate) struct Scale {
 }
 
 /// What a trial came to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Verdict {
     pub(crate) injections: u64,
     /// Requests whose answers were checked.
@@ -191,20 +194,36 @@ fn usages(servers: &[Server]) -> BTreeMap<u32, Usage> {
 /// Asks with its key what became of every command whose outcome is not known.
 async fn resolve(shared: &Arc<Shared>, settle: Duration, findings: &mut Findings) {
     let deadline = Instant::now() + settle;
+    let open = unresolved(shared);
+    let parts = open.chunks(open.len().div_ceil(RESOLVERS).max(1)).map(<[_]>::to_vec);
+    let resolving = parts.map(|part| ask_again(Arc::clone(shared), part, deadline));
+    for (command, told) in resolving.collect::<JoinSet<_>>().join_all().await.concat() {
+        findings.add("unresolved", format!("{command}: {told}"));
+    }
+}
+
+/// Sends each of `open` until it is answered; those that were not, and what was told instead.
+async fn ask_again(
+    shared: Arc<Shared>,
+    open: Vec<Arc<Command>>,
+    deadline: Instant,
+) -> Vec<(Arc<Command>, String)> {
     let mut connection = Connection::default();
-    for command in unresolved(shared) {
+    let mut unresolved = Vec::new();
+    for command in open {
         loop {
             let outcome = shared.send(&mut connection, 0, &command).await;
             if outcome.as_ref().is_some_and(Outcome::is_served) {
                 break;
             }
             if Instant::now() > deadline {
-                findings.add("unresolved", format!("{command}: {outcome:?}"));
+                unresolved.push((command, format!("{outcome:?}")));
                 break;
             }
             sleep(LOOK).await;
         }
     }
+    unresolved
 }
 
 fn unresolved(shared: &Shared) -> Vec<Arc<Command>> {

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::trial::Verdict;
 
 /// What became of a row on a database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Ran {
     /// It ran, and this is what was found.
     Ran(Verdict),

@@ -31,7 +31,7 @@ pub(crate) async fn exhausted(cx: &Context, backend: Backend) -> Result<Ran> {
     ];
     let mut trial = cx.trial(backend, 1, settings).await?;
     let look = Look::at(&trial.stand.database).await?;
-    for n in 0..trial.scale.injections {
+    for n in 0..trial.scale.injections.div_ceil(2) {
         // Nobody can commit while this transaction is open.
         match backend {
             Backend::Postgres => {
