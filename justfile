@@ -231,6 +231,21 @@ prometheus:
     dpkg-deb --extract prometheus_*.deb .
     usr/bin/promtool --version | head -n 1
 
+# Break what Wallex stands on, under load, and check every answer (root; about half an hour); writes docs/RELIABILITY.md.
+chaos *ARGS:
+    cargo build --release -p wallex -p wallex-chaos
+    {{quote(target / "release/wallex-chaos")}} matrix {{ if ARGS == "" { "--markdown docs/RELIABILITY.md" } else { ARGS } }}
+
+# Every row of the same once, small, with the debug binaries.
+chaos-quick *ARGS:
+    cargo build --workspace --bins
+    {{quote(target / "debug/wallex-chaos")}} matrix --quick {{ARGS}}
+
+# Plant one defect after the other: the checker must catch each.
+chaos-bugs *ARGS:
+    cargo build --workspace --bins
+    {{quote(target / "debug/wallex-chaos")}} bugs {{ARGS}}
+
 # Build the documentation of all crates and open it.
 docs:
     cargo doc --workspace --no-deps --open

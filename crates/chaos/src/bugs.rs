@@ -2,14 +2,16 @@
 //! The checker must catch every one, and nothing where none is planted.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::context::Context;
 use crate::matrix::{Kind, has_points, run_row, scale};
-use crate::report::Line;
+use crate::report::{self, Line};
 use crate::rows::Ran;
 
 /// What is planted, the row of the matrix that it is run under, and where.
@@ -37,7 +39,7 @@ const fn bug(name: &'static str, row: u8, databases: &'static [Kind]) -> Bug {
 const BUGS: [Bug; 18] = [
     bug("acknowledge-before-commit", 1, BOTH),
     bug("lose-batch-tail", MILD, BOTH),
-    bug("skip-version-check", 16, BOTH),
+    bug("skip-version-check", 17, BOTH),
     bug("skip-if-match", MILD, BOTH),
     bug("conflict-taken-for-success", 17, POSTGRES),
     bug("debit-from-stale-state", MILD, BOTH),
@@ -63,6 +65,9 @@ pub(crate) struct Options {
     /// On which databases.
     #[arg(long, value_delimiter = ',', default_values = ["postgres", "sqlite"])]
     databases: Vec<Kind>,
+    /// Puts the table into this page, too, between `<!-- bugs -->` and `<!-- /bugs -->`.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Makes the choices of the load and of the faults the same again.
     #[arg(long)]
     seed: Option<u64>,
@@ -77,48 +82,63 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let mut scale = scale(true, seed);
     (scale.settle, scale.commands) = (SETTLE, 150);
     let mut cx = Context::new(scale, true, postgres)?;
-    let mut failed = false;
+    let mut table = Table::default();
     for kind in &options.databases {
         let line = run_row(MILD, "nothing planted", &cx, *kind);
-        failed |= report("nothing planted", *kind, &line, false);
+        table.add("nothing planted", *kind, &line, false);
     }
-    for bug in &BUGS {
-        if !options.only.is_empty() && !options.only.iter().any(|only| only == bug.name) {
-            continue;
-        }
+    let wanted = |bug: &&Bug| options.only.is_empty() || options.only.iter().any(|o| o == bug.name);
+    for bug in BUGS.iter().filter(wanted) {
         for kind in bug.databases.iter().filter(|kind| options.databases.contains(kind)) {
             cx.planted = Some(bug.name);
             cx.scale.injections = if bug.databases == POSTGRES { MANY } else { FEW };
-            let began = Instant::now();
             let line = run_row(bug.row, bug.name, &cx, *kind);
-            failed |= report(bug.name, *kind, &line, true);
-            eprintln!("{:.1?}", began.elapsed());
+            table.add(bug.name, *kind, &line, true);
         }
     }
-    Ok(failed)
+    if let Some(file) = &options.markdown {
+        report::into_page(file, "bugs", &format!("Seed {seed}.\n\n{HEAD}{}", table.text))?;
+    }
+    Ok(table.failed)
 }
 
-/// Prints what was caught, and by which checks; whether that is not as it should be.
-fn report(name: &str, kind: Kind, line: &Line, planted: bool) -> bool {
-    let Ran::Ran(verdict) = &line.ran else {
-        println!("{name:32} {:10} NOT RUN", kind.name());
-        return true;
-    };
-    // A trial that broke off has proved nothing.
-    let checks = verdict.violations.iter().map(|violation| violation.check);
-    let checks: BTreeSet<&str> = checks.filter(|check| *check != "trial").collect();
-    let caught: Vec<&str> = checks.into_iter().collect();
-    let (verdict, wrong) = match (caught.is_empty(), planted) {
-        (false, true) => (format!("caught by {}", caught.join(", ")), false),
-        (true, true) => ("NOT CAUGHT".to_owned(), true),
-        (true, false) if line.complaints().is_empty() => ("nothing found".to_owned(), false),
-        _ => ("SOMETHING FOUND".to_owned(), true),
-    };
-    println!("{name:32} {:10} row {:2}: {verdict}", kind.name(), line.row);
-    if wrong || std::env::var_os("WALLEX_CHAOS_VERBOSE").is_some() {
-        for complaint in line.complaints() {
-            println!("    {complaint}");
+const HEAD: &str = "| planted | database | row | what the checker says |\n|---|---|---|---|\n";
+
+/// What became of the defects so far.
+#[derive(Default)]
+struct Table {
+    text: String,
+    failed: bool,
+}
+
+impl Table {
+    /// Adds, and prints, what was caught and by which checks.
+    fn add(&mut self, name: &str, kind: Kind, line: &Line, planted: bool) {
+        let (verdict, wrong) = verdict(line, planted);
+        self.failed |= wrong;
+        let row = line.row;
+        println!("{name:30} {:10} row {row:2}: {verdict} ({:.1?})", kind.name(), line.took);
+        writeln!(self.text, "| {name} | {} | {row} | {verdict} |", kind.name())
+            .expect("invariant: memory takes text");
+        if wrong {
+            for complaint in line.complaints() {
+                println!("    {complaint}");
+            }
         }
     }
-    wrong
+}
+
+/// What the checker says, and whether that is not as it should be. A trial that broke off has proved
+/// nothing.
+fn verdict(line: &Line, planted: bool) -> (String, bool) {
+    let Ran::Ran(verdict) = &line.ran else { return ("NOT RUN".to_owned(), true) };
+    let checks = verdict.violations.iter().map(|violation| violation.check);
+    let checks: BTreeSet<&str> = checks.filter(|check| *check != "trial").collect();
+    let caught = checks.into_iter().collect::<Vec<_>>().join(", ");
+    match (caught.is_empty(), planted) {
+        (false, true) => (format!("caught: {caught}"), false),
+        (true, true) => ("NOT CAUGHT".to_owned(), true),
+        (true, false) if verdict.violations.is_empty() => ("nothing found".to_owned(), false),
+        _ => ("SOMETHING FOUND".to_owned(), true),
+    }
 }

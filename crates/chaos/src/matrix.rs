@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// On which databases.
     #[arg(long, value_delimiter = ',', default_values = ["postgres", "sqlite"])]
     databases: Vec<Kind>,
-    /// Writes the table to this file, too.
+    /// Puts the table into this page, too, between `<!-- matrix -->` and `<!-- /matrix -->`.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -94,8 +94,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let (table, summary) = (report::table(&lines), report::summary(&lines));
     println!("\n{table}\n{summary}; seed {seed}; took {:.0?}", began.elapsed());
     if let Some(file) = &options.markdown {
-        let text = format!("Seed {seed}, {build}: {summary}.\n\n{table}");
-        std::fs::write(file, text).with_context(|| file.display().to_string())?;
+        let took = format!("{:.0?}", began.elapsed());
+        let text = format!("Seed {seed}, {build}, {took}: {summary}.\n\n{table}");
+        report::into_page(file, "matrix", &text)?;
     }
     Ok(lines.iter().any(|line| !line.complaints().is_empty()))
 }

@@ -1,7 +1,10 @@
 //! The table of a run, for a terminal and for the documentation.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 
 use crate::rows::Ran;
 
@@ -71,6 +74,20 @@ pub(crate) fn table(lines: &[Line]) -> String {
         }
     }
     text
+}
+
+/// Puts `text` into a page, in place of what stands between `<!-- name -->` and `<!-- /name -->`.
+///
+/// # Errors
+/// When the file can't be read or written, or has no such place.
+pub(crate) fn into_page(file: &Path, name: &str, text: &str) -> Result<()> {
+    let page = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+    let place = || format!("{} has no {begin} … {end}", file.display());
+    let (before, rest) = page.split_once(&begin).with_context(place)?;
+    let (_, after) = rest.split_once(&end).with_context(place)?;
+    let page = format!("{before}{begin}\n\n{text}\n{end}{after}");
+    std::fs::write(file, page).with_context(|| file.display().to_string())
 }
 
 /// One sentence about all of it.

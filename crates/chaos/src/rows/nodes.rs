@@ -20,6 +20,9 @@ const DEBIT: i64 = 7;
 /// More debits than the wallet can pay.
 const DEBITS: usize = 250;
 
+/// How often the drained wallet is filled through one server and emptied through the other.
+const TOP_UPS: usize = 6;
+
 /// Row 16.
 pub(crate) async fn one_key(cx: &Context, backend: Backend) -> Result<Ran> {
     let mut trial = cx.trial(backend, 2, Vec::new()).await?;
@@ -63,8 +66,25 @@ pub(crate) async fn drain(cx: &Context, backend: Backend) -> Result<Ran> {
         if paid > due || paid + open < due {
             trial.findings.add("drain", format!("{paid} of {due} were paid, {open} not answered"));
         }
+        top_up_and_take_out(&trial, &wallet).await;
     }
     trial.finish().await.map(Ran::Ran)
+}
+
+/// What comes in through one server goes out through the other, which knows best that nothing is left.
+async fn top_up_and_take_out(trial: &Trial, wallet: &str) {
+    for n in 0..TOP_UPS {
+        let amount = DRAINED;
+        let credit = Action::Credit { wallet: wallet.to_owned(), amount };
+        let debit = Action::Debit { wallet: wallet.to_owned(), amount };
+        for (turn, action) in [credit, debit.clone(), debit].into_iter().enumerate() {
+            let mut command = command(format!("{wallet}-{n}-{turn}"), action);
+            // A refusal that is kept with a key is verified with it; one without rests on the read alone.
+            Arc::make_mut(&mut command).keyed = n % 2 == 0;
+            let server = n + usize::from(turn > 0);
+            trial.load.shared.send(&mut Connection::default(), server, &command).await;
+        }
+    }
 }
 
 fn command(mark: String, action: Action) -> Arc<Command> {
