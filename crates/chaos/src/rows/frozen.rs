@@ -17,7 +17,7 @@ use crate::trial::{Trial, Verdict};
 const FEWER: u64 = 6;
 /// A build for tests stands still between reading a batch and writing it.
 const POINT: &str = "before-projection";
-const PASSES_MAX: u64 = 6;
+const PASSES_MAX: u64 = 4;
 const LOOK: Duration = Duration::from_millis(10);
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// How long whoever was frozen is watched afterwards.

@@ -15,7 +15,7 @@ use crate::trial::Trial;
 /// the last is behind it.
 const POINTS: [&str; 3] =
     ["between-checkpoint-and-effect", "between-effect-and-commit", "behind-projection"];
-const PASSES_MAX: u64 = 8;
+const PASSES_MAX: u64 = 4;
 /// A worker that is killed by chance has had this long to take a lease and begin.
 const WORK: Duration = Duration::from_millis(700);
 
