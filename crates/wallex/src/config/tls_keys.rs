@@ -24,7 +24,7 @@ pub(super) const CERTIFICATE: Key = key(
         get: |config| in_words(config.tls.certificate.as_deref()),
     },
 )
-.example("/etc/wallex/tls.crt");
+.example("\"/etc/wallex/tls.crt\"");
 
 pub(super) const KEY: Key = key(
     TLS,
@@ -39,7 +39,7 @@ pub(super) const KEY: Key = key(
         get: |config| in_words(config.tls.key.as_deref()),
     },
 )
-.example("/etc/wallex/tls.key");
+.example("\"/etc/wallex/tls.key\"");
 
 pub(super) const CLIENT_CA: Key = key(
     TLS,
@@ -56,7 +56,7 @@ pub(super) const CLIENT_CA: Key = key(
         get: |config| in_words(config.tls.client_ca.as_deref()),
     },
 )
-.example("/etc/wallex/clients.crt");
+.example("\"/etc/wallex/clients.crt\"");
 
 pub(super) const HANDSHAKE_TIMEOUT: Key = key(
     TLS,
