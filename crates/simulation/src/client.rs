@@ -94,7 +94,13 @@ pub(crate) async fn attempt(
         biased;
         () = node.life.end() => End::Unknown,
         told = node.lane.execute(command) => match told {
-            Err(CommandError::OutcomeUnknown) => End::Unknown,
+            Err(CommandError::OutcomeUnknown) => {
+                if world.odds.leaves_no_doubt() {
+                    let what = format!("{correlation} is unknown, and nothing was lost");
+                    world.violated(Check::Liveness, what);
+                }
+                End::Unknown
+            }
             told => End::Told(told),
         },
         () = sleep(patience) => {

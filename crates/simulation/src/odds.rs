@@ -118,6 +118,11 @@ impl Odds {
         }
     }
 
+    /// Whether nothing can happen that a living node need not know the outcome of.
+    pub(crate) const fn leaves_no_doubt(&self) -> bool {
+        self.lost + self.panic + self.stuck == 0 && self.commit_deadline_ms >= 10_000
+    }
+
     pub(crate) fn lane(&self) -> LaneSettings {
         LaneSettings {
             queue_len_max: self.queue_len_max,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use wallex_domain::WalletEvent;
-use wallex_ports::WalletKey;
+use wallex_domain::{EventHash, WalletEvent};
+use wallex_ports::{NewEvent, WalletKey};
 
 use super::effects::Effects;
 use crate::store::{Tables, difference};
@@ -25,6 +25,7 @@ pub(crate) fn check(world: &World, effects: &Effects, tables: &Tables) {
 fn check_order(world: &World, tables: &Tables) {
     let mut heads = vec![0; tables.heads.len()];
     let mut versions: BTreeMap<&WalletKey, u64> = BTreeMap::new();
+    let mut hashes: BTreeMap<&WalletKey, EventHash> = BTreeMap::new();
     for event in &tables.events {
         let head = &mut heads[usize::from(event.shard)];
         *head += 1;
@@ -32,6 +33,13 @@ fn check_order(world: &World, tables: &Tables) {
         *version += 1;
         if (event.position, event.version) != (*head, *version) {
             world.violated(Check::Order, format!("{event:?} should be {head}, version {version}"));
+        }
+        let hash = hashes.entry(&event.wallet).or_insert(EventHash::BEFORE_FIRST);
+        let NewEvent { event_id, event: what, metadata, recorded_at, .. } = event.event.clone();
+        let place = (&event.wallet, event.version, *hash);
+        *hash = NewEvent::chained(place, event_id, what, metadata, recorded_at).hash;
+        if event.event.hash != *hash {
+            world.violated(Check::Order, format!("{event:?} is not chained to the one before"));
         }
         let row = tables.outbox.get(&(event.shard, event.position));
         if row.is_none_or(|(wallet, version)| (wallet, version) != (&event.wallet, &event.version))

@@ -1,6 +1,6 @@
 //! Transactions of the command lane, and how they fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use wallex_ports::{
 
 use super::ports::NodePorts;
 use crate::plant::Plant;
+use crate::violation::Check;
 use crate::world::World;
 
 /// How long a transaction that locks first waits for rows that another holds.
@@ -70,6 +71,7 @@ impl NodePorts {
             self.world.note(format_args!("node {}: poison", self.life.index));
             return Err(CommitError::Storage("poisoned".into()));
         }
+        self.expect_distinct_keys(&units);
         let fate = Fate::draw(&self.world);
         self.world.note(format_args!("node {}: {} units, {fate:?}", self.life.index, units.len()));
         let mut told = BTreeMap::new();
@@ -107,6 +109,19 @@ impl NodePorts {
             self.tail.push(shard, committed.into());
         }
         outcomes
+    }
+}
+
+impl NodePorts {
+    /// No two units of a batch may claim one key: which of them is written would be chance.
+    fn expect_distinct_keys(&self, units: &[Unit]) {
+        let mut seen = BTreeSet::new();
+        for claim in units.iter().filter_map(|unit| unit.claim.as_ref()) {
+            if !seen.insert(&claim.scope) {
+                let what = format!("a batch claims {:?} twice", claim.scope);
+                self.world.violated(Check::Key, what);
+            }
+        }
     }
 }
 
