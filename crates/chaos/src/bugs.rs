@@ -131,7 +131,7 @@ impl Table {
 /// What the checker says, and whether that is not as it should be. A trial that broke off has proved
 /// nothing.
 fn verdict(line: &Line, planted: bool) -> (String, bool) {
-    let Ran::Ran(verdict) = &line.ran else { return ("NOT RUN".to_owned(), true) };
+    let Ran::Done(verdict) = &line.ran else { return ("NOT RUN".to_owned(), true) };
     let checks = verdict.violations.iter().map(|violation| violation.check);
     let checks: BTreeSet<&str> = checks.filter(|check| *check != "trial").collect();
     let caught = checks.into_iter().collect::<Vec<_>>().join(", ");

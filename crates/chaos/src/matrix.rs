@@ -131,7 +131,7 @@ fn run_rows(wanted: &[u8], cx: &Context, kind: Kind) -> Vec<Line> {
 
 fn told(line: &Line) -> String {
     match &line.ran {
-        Ran::Ran(Verdict { checked, violations, .. }) => {
+        Ran::Done(Verdict { checked, violations, .. }) => {
             format!("{checked} requests checked, {} violations", violations.len())
         }
         Ran::NotMeant => "does not apply".to_owned(),
@@ -155,5 +155,5 @@ pub(crate) fn run_row(row: u8, name: &'static str, cx: &Context, kind: Kind) -> 
 
 fn broken_off(what: String) -> Ran {
     let violations = vec![Violation { check: "trial", what }];
-    Ran::Ran(Verdict { injections: 0, checked: 0, violations, recovery: None })
+    Ran::Done(Verdict { injections: 0, checked: 0, violations, recovery: None })
 }

@@ -1,7 +1,7 @@
 //! A TCP proxy of our own between the server and PostgreSQL: a network that can be broken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const CHUNK_BYTES: usize = 16 * 1024;
+/// What a client sends to have a batch committed, or projected, is longer than a question.
+const WRITE_BYTES_MIN: usize = 700;
 
 /// What the network is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +63,8 @@ impl Proxy {
         self.network.send_replace(network);
     }
 
-    /// Lets the next `answers` of the server vanish, each with its connection: what was asked is done,
-    /// and nobody is told.
+    /// Lets the next `answers` to what looks like a write vanish, each with its connection: what was
+    /// asked is done, and nobody is told.
     pub(crate) fn swallow(&self, answers: u32) {
         self.wires.to_swallow.store(answers, Ordering::SeqCst);
     }
@@ -113,8 +115,15 @@ async fn connect(
     server.set_nodelay(true).ok();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let asking = pump(from_client, to_server, network.clone(), None);
-    let answering = pump(from_server, to_client, network, Some(wires));
+    // Whether what was asked last is a write.
+    let writes = AtomicBool::new(false);
+    let asking = pump(from_client, to_server, network.clone(), |length| {
+        writes.store(length >= WRITE_BYTES_MIN, Ordering::SeqCst);
+        false
+    });
+    let answering = pump(from_server, to_client, network, |_| {
+        writes.load(Ordering::SeqCst) && wires.swallows()
+    });
     // When one direction ends, both do.
     tokio::select! {
         () = asking => {}
@@ -122,11 +131,12 @@ async fn connect(
     }
 }
 
+/// Carries what comes, but for what `swallows` takes, by its length: the connection ends with that.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut network: watch::Receiver<Network>,
-    answers: Option<Arc<Wires>>,
+    swallows: impl Fn(usize) -> bool,
 ) {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
@@ -151,7 +161,7 @@ async fn pump(
             }
             Network::Cut => return,
         }
-        if answers.as_ref().is_some_and(|wires| wires.swallows()) {
+        if swallows(length) {
             return;
         }
         if to.write_all(&chunk[..length]).await.is_err() {

@@ -22,7 +22,7 @@ impl Line {
     /// What is wrong with it, in sentences.
     pub(crate) fn complaints(&self) -> Vec<String> {
         match &self.ran {
-            Ran::Ran(verdict) => crate::checker::shown(&verdict.violations),
+            Ran::Done(verdict) => crate::checker::shown(&verdict.violations),
             _ => Vec::new(),
         }
     }
@@ -30,7 +30,7 @@ impl Line {
     fn cells(&self) -> [String; 7] {
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         let [injections, checked, violations, recovery] = match &self.ran {
-            Ran::Ran(verdict) => [
+            Ran::Done(verdict) => [
                 verdict.injections.to_string(),
                 verdict.checked.to_string(),
                 verdict.violations.len().to_string(),
@@ -95,7 +95,7 @@ pub(crate) fn summary(lines: &[Line]) -> String {
     let (mut ran, mut not_run, mut checked, mut injections, mut violations) = (0, 0, 0, 0, 0);
     for line in lines {
         match &line.ran {
-            Ran::Ran(verdict) => {
+            Ran::Done(verdict) => {
                 ran += 1;
                 checked += verdict.checked;
                 injections += verdict.injections;

@@ -321,8 +321,7 @@ async fn check_usage(
     let deadline = Instant::now() + settle;
     for process in servers.iter().map(Server::process_id) {
         let Some(before) = before.get(&process) else { continue };
-        loop {
-            let Some(now) = Usage::of(process) else { break };
+        while let Some(now) = Usage::of(process) {
             let files = now.files > before.files + FILES_GROWTH_MAX;
             let memory = now.memory_kib > before.memory_kib + MEMORY_GROWTH_KIB_MAX;
             if !files && !memory {

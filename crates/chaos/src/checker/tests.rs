@@ -353,9 +353,12 @@ fn a_500_is_found() {
     world.fails("answer");
 }
 
+/// What a defect of the tables is, and which check sees it.
+type Spoiling = (&'static str, fn(&mut Tables));
+
 #[test]
 fn tables_that_differ_from_the_events_are_found() {
-    let spoil: [(&str, fn(&mut Tables)); 12] = [
+    let spoil: [Spoiling; 12] = [
         ("positions", |t| t.head += 1),
         ("positions", |t| t.events[1].place.event_id = "e1".to_owned()),
         ("versions", |t| t.events[2].place.version = 3),

@@ -139,7 +139,7 @@ async fn refused(cx: &Context, backend: Backend, requests: Vec<Vec<u8>>) -> Resu
         }
     }
     trial.recovers().await;
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// The statuses of all that comes back; `None` when the server neither answers nor hangs up.

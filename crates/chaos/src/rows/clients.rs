@@ -53,7 +53,7 @@ pub(crate) async fn hang_up(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.injections += AT_ONCE as u64;
     }
     trial.recovers().await;
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Sends a request, or a part of it, and goes without having read a byte.
@@ -98,7 +98,7 @@ pub(crate) async fn slow(cx: &Context, backend: Backend) -> Result<Ran> {
         }
     }
     trial.recovers().await;
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Sends `text`, and then nothing more than a byte now and then; whether the server ends it.
@@ -142,7 +142,7 @@ pub(crate) async fn many(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.findings.add("connections", format!("{unanswered} hang"));
     }
     trial.recovers().await;
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Whether an answer, or an end, comes.

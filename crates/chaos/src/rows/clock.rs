@@ -54,5 +54,5 @@ pub(crate) async fn off(cx: &Context, backend: Backend) -> Result<Ran> {
     for (name, _) in settings(&library, OFF[0]) {
         trial.stand.unset(name);
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }

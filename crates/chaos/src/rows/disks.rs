@@ -62,7 +62,7 @@ pub(crate) async fn slow(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// How often clients were told that nothing was done.
@@ -140,7 +140,7 @@ pub(crate) async fn full(cx: &Context, backend: Backend) -> Result<Ran> {
     }
     let verdict = trial.finish().await?;
     drop((cluster, disk));
-    Ok(Ran::Ran(verdict))
+    Ok(Ran::Done(verdict))
 }
 
 fn is_running(cluster: &PrivatePostgres) -> bool {
@@ -179,7 +179,7 @@ pub(crate) async fn without_power(cx: &Context, backend: Backend) -> Result<Ran>
     }
     let verdict = trial.finish().await?;
     drop((cluster, disk));
-    Ok(Ran::Ran(verdict))
+    Ok(Ran::Done(verdict))
 }
 
 /// Stops every process of a cluster, or kills it and waits until all are gone.

@@ -26,7 +26,7 @@ const WATCHED: Duration = Duration::from_secs(2);
 pub(crate) async fn frozen(cx: &Context, backend: Backend) -> Result<Ran> {
     let settings = vec![("PROJECTORS_AUTO_START", "false".to_owned())];
     let trial = cx.trial(backend, 1, settings).await?;
-    freeze(trial, cx.has_points).await.map(Ran::Ran)
+    freeze(trial, cx.has_points).await.map(Ran::Done)
 }
 
 /// Freezes one worker after the other, in a trial whose server has no projectors.

@@ -32,7 +32,7 @@ pub(crate) async fn around_commit(cx: &Context, backend: Backend) -> Result<Ran>
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Has the server die at `point`, and starts it again.
@@ -69,7 +69,7 @@ pub(crate) async fn in_a_batch(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Kills the process of PostgreSQL that writes a batch, if one is found at it, or else any that the

@@ -31,7 +31,7 @@ pub(crate) async fn interrupted(cx: &Context, backend: Backend) -> Result<Ran> {
         complete(&trial, &["migrate", "down", "--steps", "1", "--yes"]).await?;
         trial.recovers().await;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 fn migrate(trial: &Trial, arguments: &[&str]) -> ServerBuilder {

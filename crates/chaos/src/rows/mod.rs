@@ -25,7 +25,7 @@ use crate::trial::Verdict;
 #[derive(Debug, Clone)]
 pub(crate) enum Ran {
     /// It ran, and this is what was found.
-    Ran(Verdict),
+    Done(Verdict),
     /// It says nothing about this database.
     NotMeant,
     /// This machine, or this build, can't do it.

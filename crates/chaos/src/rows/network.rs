@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_millis(4_500);
 /// Answers that vanish at once.
 const SWALLOWED: u32 = 2;
 /// How long it may take until one of them is that of a commit.
-const LOOKUP_MAX: Duration = Duration::from_secs(60);
+const LOOKUP_MAX: Duration = Duration::from_secs(120);
 /// What the server says when it has to find out what became of a commit.
 const LOOKED_UP: &str = "the answer to COMMIT was lost";
 
@@ -60,7 +60,7 @@ pub(crate) async fn broken(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Row 8.
@@ -82,7 +82,7 @@ pub(crate) async fn answer_swallowed(cx: &Context, backend: Backend) -> Result<R
         trial.injected();
         trial.recovers().await;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 fn lookups(trial: &Trial) -> usize {

@@ -41,7 +41,7 @@ pub(crate) async fn one_key(cx: &Context, backend: Backend) -> Result<Ran> {
         let answered = outcomes.iter().filter(|outcome| outcome.is_served()).count();
         ensure!(answered > 0, "none of {SAME} was answered: {:?}", outcomes.first());
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Row 17.
@@ -68,7 +68,7 @@ pub(crate) async fn drain(cx: &Context, backend: Backend) -> Result<Ran> {
         }
         top_up_and_take_out(&trial, &wallet).await;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// What comes in through one server goes out through the other, which knows best that nothing is left.

@@ -54,7 +54,7 @@ pub(crate) async fn early_position(cx: &Context, backend: Backend) -> Result<Ran
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Row 5.
@@ -73,7 +73,7 @@ pub(crate) async fn crash(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Row 6.
@@ -88,7 +88,7 @@ pub(crate) async fn terminated(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Ends every connection but our own.

@@ -37,7 +37,7 @@ pub(crate) async fn killed(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.busy().await?;
     }
     let _last = worker(&trial, &[]);
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// A process that only projects.

@@ -27,7 +27,7 @@ pub(crate) async fn under_load(cx: &Context, backend: Backend) -> Result<Ran> {
         trial.recovers().await;
         trial.busy().await?;
     }
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// A connection may break off before its next request was read. What was read, and done, is answered.

@@ -44,7 +44,7 @@ pub(crate) async fn tampered(cx: &Context, backend: Backend) -> Result<Ran> {
     }
     trial.load.go_on();
     trial.recovers().await;
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
 
 /// Changes rows, lets `wallex drift` look, and puts them back.
@@ -147,5 +147,5 @@ pub(crate) async fn unreadable(cx: &Context, backend: Backend) -> Result<Ran> {
         projecting.wait().await;
     }
     let _last = worker(&trial, &[]);
-    trial.finish().await.map(Ran::Ran)
+    trial.finish().await.map(Ran::Done)
 }
