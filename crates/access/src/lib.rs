@@ -31,6 +31,8 @@
 mod api_keys;
 mod audit_log;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key;
 mod key_ring;
 

@@ -136,7 +136,7 @@ fn count(api: &Api, req: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
 
 /// What a request brings to identify itself; an empty text when that is no bearer credential, or more
 /// than one.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut sent = headers.get_all(AUTHORIZATION);
     let first = sent.next()?;
     let only = if sent.next().is_none() { first.to_str().ok() } else { None };

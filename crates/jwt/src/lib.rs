@@ -3,6 +3,8 @@
 mod algorithm;
 mod authenticator;
 mod claims;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod issuer;
 mod jwks;
 mod keyring;

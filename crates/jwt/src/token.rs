@@ -55,8 +55,12 @@ impl<'t> Token<'t> {
         let (message, signature) = text.rsplit_once('.').ok_or(Malformed::NotThreeParts)?;
         let (header, payload) = message.split_once('.').ok_or(Malformed::NotThreeParts)?;
         let bytes = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Malformed::NotThreeParts);
-        let header: Header =
-            serde_json::from_slice(&bytes(header)?).map_err(|_| Malformed::BadHeader)?;
+        let header = bytes(header)?;
+        // serde would take an array of its values for one, too.
+        if !header.trim_ascii_start().starts_with(b"{") {
+            return Err(Malformed::BadHeader);
+        }
+        let header: Header = serde_json::from_slice(&header).map_err(|_| Malformed::BadHeader)?;
         if header.crit.is_some() {
             return Err(Malformed::Critical);
         }
@@ -120,7 +124,15 @@ mod tests {
         ] {
             assert!(Token::parse(text).is_err(), "{text}");
         }
-        for header in ["", "[]", "{}", r#"{"alg":5}"#, r#"{"alg":"ES256","kid":5}"#, "\u{0}"] {
+        for header in [
+            "",
+            "[]",
+            r#"["ES256","k",null]"#,
+            "{}",
+            r#"{"alg":5}"#,
+            r#"{"alg":"ES256","kid":5}"#,
+            "\u{0}",
+        ] {
             assert_eq!(malformed(&token(header)), Malformed::BadHeader, "{header}");
         }
         let critical = r#"{"alg":"ES256","crit":["b64"],"b64":false}"#;

@@ -5,7 +5,9 @@ use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::rt::{System, SystemRunner};
+use wallex_ports::AccessScope;
 
 use super::description::Description;
 use super::message::Message;
@@ -23,7 +25,38 @@ struct Api {
     served: u32,
 }
 
+/// Who may do everything to the wallets of the tenant `acme`, who may only read them, and who may do
+/// everything to those of another tenant.
+const OWNER: &str = "owner";
+const READER: &str = "reader";
+const STRANGER: &str = "stranger";
+
+/// What answers to `acme` hold, and to nobody else.
+const SECRET: &str = "user-of-acme";
+
 impl Api {
+    /// An API that asks who calls, with one wallet, `w-1` of `acme`.
+    fn closed() -> Self {
+        let api = Self::start();
+        for (bearer, tenant, scopes) in [
+            (OWNER, "acme", &AccessScope::ALL[..]),
+            (READER, "acme", &[AccessScope::WalletsRead]),
+            (STRANGER, "other", &AccessScope::ALL),
+        ] {
+            api.harness.gate.know(bearer, tenant, scopes);
+        }
+        let body = format!(r#"{{"walletId":"w-1","ownerId":"{SECRET}"}}"#);
+        let creation = Message::post("/wallets", body.as_bytes()).expect("a request");
+        assert_eq!(api.send(&creation.from(OWNER)).status, 201);
+        api
+    }
+
+    /// How many events `acme` has.
+    fn events(&self) -> usize {
+        let history = self.harness.store.history();
+        history.iter().filter(|(wallet, _)| wallet.tenant.as_str() == "acme").count()
+    }
+
     fn start() -> Self {
         let mut harness = Harness::new();
         // A version that never comes is not waited for long.
@@ -72,7 +105,7 @@ fn check(api: &Api, message: &Message) {
     let status = reply.status;
     // A version that nobody made is waited for in vain.
     assert!(status < 500 || status == 504, "{}", reply.text);
-    let described = DESCRIPTION.with(|all| all.has(&message.method, message.path(), status));
+    let described = DESCRIPTION.with(|all| all.has(&message.method, &message.path(), status));
     assert!(described, "{status} is not described for {} {}", message.method, message.target);
     assert!(reply.header("x-correlation-id").is_some_and(|id| (1..=128).contains(&id.len())));
     if status >= 400 {
@@ -81,6 +114,9 @@ fn check(api: &Api, message: &Message) {
     }
     if message.method == Method::POST && message.has("idempotency-key") && after.1 > before.1 {
         let again = api.send(message);
+        if again.status == 429 {
+            return;
+        }
         assert_eq!((again.status, &again.text), (status, &reply.text), "a retry");
         assert_eq!(again.header("idempotency-replayed"), Some("true"));
         assert_eq!(api.harness.store.rows(), after, "a retry does nothing");
@@ -100,6 +136,47 @@ fn check_problem(reply: &Reply, message: &Message) {
     if code == "validation-failed" {
         assert!(!reply.places().is_empty());
     }
+}
+
+/// A request of each of several callers, and of nobody, to an API that asks who calls.
+///
+/// # Panics
+/// When a caller learns or changes what is another tenant's, changes what it may only read, or comes
+/// in without a credential; and as [`request`].
+pub fn callers(data: &[u8]) {
+    thread_local! {
+        static CLOSED: RefCell<Option<ManuallyDrop<Api>>> = const { RefCell::new(None) };
+    }
+    let Some(message) = Message::read(data).filter(|message| !message.path().contains("/docs"))
+    else {
+        return;
+    };
+    CLOSED.with_borrow_mut(|slot| {
+        let running = slot.take().map(ManuallyDrop::into_inner);
+        let mut api = running.filter(|api| api.served < SERVED_MAX).unwrap_or_else(Api::closed);
+        api.served += 1;
+        let api = slot.insert(ManuallyDrop::new(api));
+        check_callers(api, &message);
+    });
+}
+
+fn check_callers(api: &Api, message: &Message) {
+    let before = api.events();
+    let nobody = Message { headers: message.without(&AUTHORIZATION), ..message.clone() };
+    check(api, &nobody);
+    let reply = api.send(&nobody);
+    let path = nobody.path();
+    let path = path.strip_prefix("/v1").unwrap_or(&path);
+    let is_public = ["/livez", "/readyz", "/openapi.json"].contains(&path);
+    assert!(is_public || reply.status >= 400, "{} without a credential", reply.status);
+    for bearer in [STRANGER, READER] {
+        let reply = api.send(&nobody.clone().from(bearer));
+        assert!(reply.status < 500 || reply.status == 504, "{}", reply.text);
+        assert!(bearer == READER || !reply.text.contains(SECRET), "{}", reply.text);
+    }
+    assert_eq!(api.events(), before, "who may not has changed something");
+    // What the request brings itself, whatever that is.
+    check(api, message);
 }
 
 /// A request to any path, with any method, headers and body.

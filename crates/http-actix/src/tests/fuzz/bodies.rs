@@ -1,7 +1,9 @@
 //! The bodies of every POST.
 
 use serde_json::Value;
-use wallex_domain::{Currency, Description, MAX_MINOR_UNITS, OwnerId, Reference, WalletId};
+use wallex_domain::{
+    Currency, Description, MAX_MINOR_UNITS, OwnerId, Reference, TenantId, WalletId,
+};
 use wallex_ports::MAX_SHARDS;
 
 use super::body::{Object, Rule, Shape, check, is_integer, is_text};
@@ -73,16 +75,23 @@ const CLEANUP: Shape =
 const SCOPE: Shape = Shape {
     rules: &[
         optional("walletId", is_wallet_id),
+        optional("tenant", |value| is_text(value, TenantId::parse)),
         optional("shard", |value| is_integer(value, 0..=i64::from(MAX_SHARDS) - 1)),
         optional("fromPosition", |value| is_integer(value, 1..=POSITION_MAX)),
     ],
     together: is_scope,
 };
 
-/// All wallets, one, or those behind a position; a shard says nothing without the position.
+/// All wallets, one, or those behind a position. A tenant says nothing without the wallet, and a shard
+/// nothing without the position.
 fn is_scope(object: &Object) -> bool {
     let has = |name: &str| object.contains_key(name);
-    if has("walletId") { object.len() == 1 } else { has("fromPosition") || !has("shard") }
+    let behind_position = has("fromPosition") || has("shard");
+    match (has("walletId"), behind_position) {
+        (true, behind_position) => !behind_position,
+        (false, true) => has("fromPosition") && !has("tenant"),
+        (false, false) => !has("tenant"),
+    }
 }
 
 /// The body of `POST /wallets`.

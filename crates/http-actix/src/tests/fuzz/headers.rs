@@ -5,6 +5,7 @@ use tracing::Span;
 use wallex_application::Precondition;
 use wallex_ports::CorrelationId;
 
+use crate::access::bearer;
 use crate::headers::{self, X_CORRELATION_ID};
 use crate::traceparent::current;
 
@@ -103,4 +104,22 @@ pub fn traceparent(data: &[u8]) {
     let number = |part: &str| u128::from_str_radix(part, 16).expect("hexadecimal");
     assert!(!kept.as_str().contains(|c: char| c.is_ascii_uppercase()));
     assert!(number(parts[0]) != 0xff && number(parts[1]) != 0 && number(parts[2]) != 0);
+}
+
+/// `Authorization`: a credential is what stands behind `Bearer` on the only line; everything else is a
+/// credential that nobody has.
+///
+/// # Panics
+/// When that does not hold.
+pub fn authorization(data: &[u8]) {
+    let Some(map) = lines("authorization", data) else { return };
+    let credential = bearer(&map).expect("there is a line");
+    if credential.is_empty() {
+        return;
+    }
+    let text = std::str::from_utf8(data).expect("what is taken is ASCII");
+    let (scheme, rest) = text.split_once(' ').expect("a scheme");
+    assert!(scheme.eq_ignore_ascii_case("bearer") && !text.contains('\n'));
+    assert_eq!(credential, rest.trim());
+    assert_eq!(bearer(&line("authorization", &format!("Bearer {credential}"))), Some(credential));
 }

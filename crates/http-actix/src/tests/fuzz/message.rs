@@ -1,6 +1,6 @@
 //! A request as text: its line, its headers, an empty line, its body.
 
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
@@ -57,9 +57,41 @@ impl Message {
         Self { method: Method::POST, target: String::new(), headers, body }.to(target)
     }
 
-    /// The path, without the query.
-    pub(super) fn path(&self) -> &str {
-        self.target.split(['?', '#']).next().unwrap_or_default()
+    /// The same request with `bearer` as its only credential.
+    pub(super) fn from(mut self, bearer: &str) -> Self {
+        let credential = HeaderValue::from_str(&format!("Bearer {bearer}")).expect("ASCII");
+        self.headers = self.without(&AUTHORIZATION);
+        self.headers.push((AUTHORIZATION, credential));
+        self
+    }
+
+    /// Its headers but those of this name.
+    pub(super) fn without(&self, name: &HeaderName) -> Vec<(HeaderName, HeaderValue)> {
+        self.headers.iter().filter(|(of, _)| of != name).cloned().collect()
+    }
+
+    /// The path, without the query, as routes see it: escapes are read but for those of `/`, `%` and
+    /// `+`.
+    pub(super) fn path(&self) -> String {
+        let mut rest = self.target.split(['?', '#']).next().unwrap_or_default().as_bytes();
+        let mut path = Vec::new();
+        while let [byte, after @ ..] = rest {
+            let escape = after
+                .get(..2)
+                .filter(|_| *byte == b'%')
+                .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+            match escape.filter(|escaped| !b"/%+".contains(escaped)) {
+                Some(escaped) => {
+                    path.push(escaped);
+                    rest = &after[2..];
+                }
+                None => {
+                    path.push(*byte);
+                    rest = after;
+                }
+            }
+        }
+        String::from_utf8_lossy(&path).into_owned()
     }
 
     /// Whether it has a header of this name.

@@ -9,17 +9,19 @@ mod description;
 mod headers;
 mod message;
 
-pub use api::{admin, query, request};
+pub use api::{admin, callers, query, request};
 pub use bodies::{
     cleanup_body, create_wallet_body, discard_body, movement_body, scope_body, transfer_body,
 };
 pub use cursors::{cursors, query_values};
-pub use headers::{correlation_id, idempotency_key, if_match, traceparent};
+pub use headers::{authorization, correlation_id, idempotency_key, if_match, traceparent};
 
 #[cfg(test)]
 mod corpus {
     wallex_fuzz_corpus::replay_corpus!(
         admin,
+        authorization,
+        callers,
         cleanup_body,
         correlation_id,
         create_wallet_body,
