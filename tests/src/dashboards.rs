@@ -68,7 +68,7 @@ fn dashboards_are_told_apart_and_explained() {
 }
 
 async fn what_is_asked_for_is_shown(database: TempDatabase) {
-    let (_server, scrape) = after_work(&database).await;
+    let scrape = after_work(&database).await;
     let (shown, recorded) = (families(&scrape), alerts::recorded());
     let is_there = |metric: &str| {
         let bases = ["_bucket", "_sum", "_count"].iter().filter_map(|end| metric.strip_suffix(end));

@@ -37,7 +37,7 @@ fn page() -> BTreeMap<String, Family> {
 }
 
 async fn the_page_lists_what_a_server_shows(database: TempDatabase) {
-    let (_server, text) = after_work(&database).await;
+    let text = after_work(&database).await;
     let (shown, listed) = (families(&text), page());
     for (name, family) in &shown {
         let row = listed.get(name).unwrap_or_else(|| panic!("{name} is not in docs/METRICS.md"));

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use wallex_testkit::{Client, Inspector, Server, TempDatabase};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wallex_testkit::{Client, Inspector, ServerBuilder, TempDatabase, eventually};
 
+use crate::certificates::{Authority, Files};
 use crate::support::{create, opening};
 
 /// A metric: what it is, and the names of its labels over all samples.
@@ -43,15 +46,25 @@ fn base<'a>(name: &'a str, text: &str) -> &'a str {
     bases.clone().find(is_histogram).unwrap_or(name)
 }
 
-/// A server that has done a bit of everything, and what it tells of it.
-pub(crate) async fn after_work(database: &TempDatabase) -> (Server, String) {
-    let server = Server::start(database).await;
+/// What a server tells that has done a bit of everything, over TLS.
+pub(crate) async fn after_work(database: &TempDatabase) -> String {
+    let authority = Authority::new("ours");
+    let files = Files::of(&authority);
+    let builder = files.on(ServerBuilder::on(database));
+    let server = builder.over(authority.client().build().expect("a client")).start().await;
     let client = server.client();
     work(client, "first").await;
+    // One that speaks no TLS is turned away, and counted.
+    let mut plain = TcpStream::connect(server.address()).await.expect("a connection");
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("sent");
+    plain.read_to_end(&mut Vec::new()).await.ok();
     Inspector::open(database).await.projected().await;
-    let metrics = client.get("/metrics").await;
-    assert_eq!(metrics.status, 200, "{}", metrics.text);
-    (server, metrics.text)
+    eventually("everything is counted", async || {
+        let metrics = client.get("/metrics").await;
+        assert_eq!(metrics.status, 200, "{}", metrics.text);
+        metrics.text.contains("wallex_http_connections_cut_total{").then_some(metrics.text)
+    })
+    .await
 }
 
 /// Every kind of command, a retry, refusals and reads, of wallets whose ids begin with `name`.

@@ -147,6 +147,9 @@ pub(super) fn describe() {
     for outcome in ["ok", "failed"] {
         counter!(wallex_jwt::KEY_FETCHES, "outcome" => outcome).increment(0);
     }
+    for outcome in ["used", "refused"] {
+        counter!(TLS_RELOADS, "outcome" => outcome).increment(0);
+    }
     for result in ["hit", "miss"] {
         counter!(CACHE_LOOKUPS, "result" => result).increment(0);
     }
