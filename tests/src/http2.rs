@@ -115,18 +115,15 @@ async fn client_that_takes_no_answers_is_cut_off(database: TempDatabase) {
     .await;
     let mut unread = Vec::new();
     let flood = async {
-        for i in 0.. {
+        loop {
             let Ok(mut requests) = connection.requests.clone().ready().await else { break };
             let request = of("/openapi.json").body(()).expect("a request");
             match requests.send_request(request, true) {
                 Ok((answer, _)) => unread.push(answer),
                 Err(_) => break,
             }
-            if i % 100 == 0 {
-                // Lets the connection send, and hear that it is cut.
-                tokio::task::yield_now().await;
-            }
-            assert!(i < 100_000, "nobody stops it");
+            // Lets the connection send, and hear that it is cut.
+            tokio::task::yield_now().await;
         }
     };
     timeout(WITHIN, flood).await.expect("it is cut off");
