@@ -111,13 +111,15 @@ async fn projections_that_were_taken_back_are_said_to_be_missing_and_come_again(
     create(client, "w", 100).await;
     let inspector = Inspector::open(&database).await;
     inspector.projected().await;
-    migrate(&database, "down --steps 1 --yes").await;
+    // And with them, what was added since.
+    migrate(&database, "down --steps 3 --yes").await;
     for path in ["/wallets/w?consistency=eventual", "/wallets?ownerId=o", "/admin/projectors"] {
         client.get(path).await.is_problem(503, "database-not-migrated");
     }
-    // The commands need none of it.
-    client.post("/wallets/w/credit", &json!({ "amount": 1 })).await.is(200);
+    let credit = json!({ "amount": 1 });
+    client.post("/wallets/w/credit", &credit).await.is_problem(503, "database-not-migrated");
     migrate(&database, "up").await;
+    client.post("/wallets/w/credit", &credit).await.is(200);
     inspector.projected().await;
     assert_eq!(client.get("/wallets/w?consistency=eventual").await.is(200)["balance"], 101);
 }

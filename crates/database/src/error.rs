@@ -96,7 +96,8 @@ pub fn is_taken(error: &DbErr) -> bool {
 
 /// Whether a table or a column is not there: the schema was taken back under a running process, or
 /// one was renamed by hand.
-fn is_undefined(error: &DbErr) -> bool {
+#[must_use]
+pub fn is_undefined(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) =
         error
     else {
@@ -108,7 +109,10 @@ fn is_undefined(error: &DbErr) -> bool {
         // undefined_table, undefined_column
         Some(_) => ["42P01", "42703"].contains(&&*code),
         // SQLite has one code for all that is wrong with a statement.
-        None => database.message().starts_with("no such "),
+        None => {
+            let message = database.message();
+            message.starts_with("no such ") || message.contains(" has no column named ")
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
-use wallex_database::{Backend, Database, ErrorClass, classify};
+use wallex_database::{Backend, Database, ErrorClass, classify, is_undefined};
 use wallex_idempotency::{forget_expired, stored_records};
 use wallex_outbox::Tail;
 use wallex_ports::{
-    CommitError, Committer, KeyScope, LockedWallets, NewEvent, Shards, StoredRecord, StreamAppend,
-    StreamState, Unit, UnitOutcome, WalletKey, planted,
+    CommitError, Committer, KeyScope, LockedWallets, NewEvent, NotMigrated, Shards, StoredRecord,
+    StreamAppend, StreamState, Unit, UnitOutcome, WalletKey, planted,
 };
 use wallex_postgres_eventstore::{
     Held, hold_positions, holds_event, lock_streams, stream_versions,
@@ -199,6 +199,9 @@ fn may_have_committed(error: &DbErr) -> bool {
 
 /// An error before COMMIT was sent, or one by which the database denied it: nothing was written.
 fn before_commit(error: DbErr) -> CommitError {
+    if is_undefined(&error) {
+        return CommitError::Unavailable(NotMigrated.into());
+    }
     match classify(&error) {
         ErrorClass::Unavailable => CommitError::Unavailable(error.into()),
         ErrorClass::Transient => CommitError::Transient(error.into()),
