@@ -115,7 +115,7 @@ impl Prometheus {
             .spawn()
             .expect("Prometheus starts");
         let client = Client::new(format!("http://{address}"));
-        let mut prometheus = Self { child, client, folder: folder };
+        let mut prometheus = Self { child, client, folder };
         prometheus.ready().await;
         prometheus
     }
