@@ -1,6 +1,7 @@
 //! The rows of the projections, in a transaction of the simulated store.
 
 use std::collections::HashMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::DbErr;
@@ -116,8 +117,8 @@ impl LedgerRows for StagedRows<'_> {
         self.with(|row| {
             let mut written = 0;
             for line in lines {
-                if !row.lines.contains_key(&key(line)) {
-                    row.lines.insert(key(line), line.clone());
+                if let Entry::Vacant(place) = row.lines.entry(key(line)) {
+                    place.insert(line.clone());
                     written += 1;
                 }
             }
