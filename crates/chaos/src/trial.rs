@@ -23,7 +23,7 @@ use crate::usage::Usage;
 /// From the end of a fault on, the next command is served within this long.
 pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(20);
 /// How long a load may take for what it does in a second or two on an idle machine.
-const PROGRESS_MAX: Duration = Duration::from_secs(90);
+const PROGRESS_MAX: Duration = Duration::from_secs(240);
 /// Every deadline of the server is shorter.
 const ANSWER_MAX: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_millis(20);
