@@ -21,7 +21,8 @@ async fn ten_thousand_connections_are_served(database: TempDatabase) {
     // The server gets the limit of whoever starts it.
     allow_many_files().expect("many files");
     // Twenty thousand lines are more than a test should read.
-    let server = ServerBuilder::on(&database).env("WALLEX_LOG", "warn").start().await;
+    let server =
+        ServerBuilder::on(&database).env("WALLEX_LOG", "warn,wallex::serve=info").start().await;
     let files = server.open_files();
     let before = server.resident_bytes();
     let crowd = crowd::connections(server.address(), CONNECTIONS);

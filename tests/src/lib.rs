@@ -6,8 +6,8 @@
 
 #![cfg(test)]
 
-mod alerts;
 mod access;
+mod alerts;
 mod arrows;
 mod bad_input;
 mod certificates;
