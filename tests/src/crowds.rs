@@ -22,7 +22,6 @@ async fn ten_thousand_connections_are_served(database: TempDatabase) {
     allow_many_files().expect("many files");
     // Twenty thousand lines are more than a test should read.
     let server =
-        ServerBuilder::on(&database).env("WALLEX_LOG", "info,wallex_http_actix=warn").start().await;
         ServerBuilder::on(&database).env("WALLEX_LOG", "warn,wallex::serve=info").start().await;
     let files = server.open_files();
     let before = server.resident_bytes();

@@ -24,8 +24,8 @@ const SLOW: Duration = Duration::from_secs(3);
 const QUEUE: &str = "4";
 const CLIENTS_FACTOR: usize = 4;
 /// A cluster and its log.
-const POSTGRES_MIB: u64 = 320;
-const SQLITE_MIB: u64 = 64;
+const POSTGRES_MIB: u64 = 1024;
+const SQLITE_MIB: u1024 = 64;
 /// What is left of a full disk.
 const LEFT_KIB: u64 = 96;
 const FULL_MAX: Duration = Duration::from_secs(60);
