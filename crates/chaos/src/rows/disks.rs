@@ -23,9 +23,9 @@ const SLOW: Duration = Duration::from_secs(3);
 /// So many wait for a slow disk; more are told to come back.
 const QUEUE: &str = "4";
 const CLIENTS_FACTOR: usize = 4;
-/// A cluster and its log.
+/// Of a cluster, or of a file, and their logs; what nobody writes takes no room.
 const POSTGRES_MIB: u64 = 1024;
-const SQLITE_MIB: u1024 = 64;
+const SQLITE_MIB: u64 = 1024;
 /// What is left of a full disk.
 const LEFT_KIB: u64 = 96;
 const FULL_MAX: Duration = Duration::from_secs(60);
