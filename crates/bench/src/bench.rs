@@ -75,6 +75,15 @@ impl Bench {
         Ok(site)
     }
 
+    /// The same, but that the server needs an API key, which the loads bring.
+    pub(crate) async fn populated_with_key(&mut self, kind: Kind) -> Result<Site> {
+        let mut site = self.empty(kind).await?;
+        site.make_key().await?;
+        site.seed(POPULATION, 1).await?;
+        site.start(true).await?;
+        Ok(site)
+    }
+
     /// Fails unless what was acknowledged is there and nothing drifts; then removes it all.
     pub(crate) async fn finish(&mut self, mut site: Site) -> Result<()> {
         site.verify().await?;

@@ -40,6 +40,8 @@ pub(crate) enum How {
     Closed,
     /// An open loop that offers so many percent of the most there can be.
     Offered(u32),
+    /// A closed loop whose requests bring an API key, which the server needs.
+    WithKey,
     /// A closed loop on a database with so many million events.
     Stored(u32),
 }
@@ -74,6 +76,7 @@ impl Load {
         let name = self.subject.name();
         match self.how {
             How::Closed => name.to_owned(),
+            How::WithKey => format!("{name}, with an API key"),
             How::Offered(percent) => format!("{name}, {percent} % offered"),
             How::Stored(0) => format!("{name}, no events stored"),
             How::Stored(1) => format!("{name}, 1 million events stored"),

@@ -25,6 +25,8 @@ const OVERLOADED: &[u8] = b"\"overloaded\"";
 
 pub(crate) struct HttpClient {
     stream: TcpStream,
+    /// See [`request::head`].
+    head: Vec<u8>,
     request: Vec<u8>,
     answer: Vec<u8>,
 }
@@ -34,13 +36,18 @@ impl HttpClient {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let buffer = || Vec::with_capacity(MESSAGE_BYTES);
-        Ok(Self { stream, request: buffer(), answer: buffer() })
+        Ok(Self { stream, head: request::head(None), request: buffer(), answer: buffer() })
+    }
+
+    /// Has every request bring an API key, if there is one.
+    pub(crate) fn with_key(self, key: Option<&str>) -> Self {
+        Self { head: request::head(key), ..self }
     }
 
     /// Has `command` done. When this returns, it is durable; the effect is what was done.
     pub(crate) async fn send(&mut self, command: &Command) -> Result<Effect, Failure> {
         self.request.clear();
-        command.write(&mut self.request);
+        command.write(&mut self.request, &self.head);
         self.exchange(command.expected_status()).await?;
         Ok(command.effect())
     }
@@ -95,7 +102,8 @@ impl HttpWatcher {
 impl Watcher for HttpWatcher {
     async fn see(&mut self, wallet: &NewWallet) -> Result<(), Failure> {
         let mut client = HttpClient::connect(&self.address).await?;
-        request::write_get(&mut client.request, wallet.id, "?consistency=eventual&minVersion=1");
+        let query = "?consistency=eventual&minVersion=1";
+        request::write_get(&mut client.request, &client.head, wallet.id, query);
         client.exchange(200).await
     }
 }

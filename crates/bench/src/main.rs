@@ -99,6 +99,8 @@ enum Part {
     Mix,
     /// Reads by id, beside plain SQL.
     Reads,
+    /// Creates and reads by id with an API key, beside a server that is open.
+    Keys,
     /// Latency at a fixed rate of arrival.
     OpenLoop,
     /// Three times as much as there can be.
@@ -115,11 +117,12 @@ enum Part {
 
 impl Part {
     /// In the order in which they are run.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Creates,
         Self::Movements,
         Self::Mix,
         Self::Reads,
+        Self::Keys,
         Self::OpenLoop,
         Self::Overload,
         Self::Connections,
@@ -134,6 +137,7 @@ impl Part {
             Self::Movements => "Movements",
             Self::Mix => "Mix",
             Self::Reads => "Reads",
+            Self::Keys => "Keys",
             Self::OpenLoop => "Open loop",
             Self::Overload => "Overload",
             Self::Connections => "By connections",

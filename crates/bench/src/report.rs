@@ -50,7 +50,7 @@ const COSTS: [&str; 8] = [
 /// The first columns hold words.
 const LEFT_ALIGNED: usize = 2;
 /// Where what a command takes is shown: the loads that differ in kind.
-const COST_PARTS: [Part; 4] = [Part::Creates, Part::Movements, Part::Mix, Part::Reads];
+const COST_PARTS: [Part; 5] = [Part::Creates, Part::Movements, Part::Mix, Part::Reads, Part::Keys];
 
 fn speeds(row: &Row<'_>) -> [String; HEADINGS.len()] {
     let median = row.median();

@@ -37,14 +37,15 @@ impl Command {
         }
     }
 
-    /// Adds the request to `out`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    /// Adds the request to `out`, with the [`head`] of its connection.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, head: &[u8]) {
         match self {
             Self::Create(NewWallet { id, key, .. }) => {
                 let id = text(id);
                 let balance = Decimal::of(INITIAL_BALANCE);
                 write_post(
                     out,
+                    head,
                     &[b"/wallets"],
                     key,
                     &[
@@ -60,11 +61,11 @@ impl Command {
             }
             Self::Credit { wallet, key, amount } => {
                 let texts = (&b"/credit"[..], &b"a top-up by card"[..]);
-                write_movement(out, wallet, key, *amount, texts);
+                write_movement(out, head, wallet, key, *amount, texts);
             }
             Self::Debit { wallet, key, amount } => {
                 let texts = (&b"/debit"[..], &b"a payment by card"[..]);
-                write_movement(out, wallet, key, *amount, texts);
+                write_movement(out, head, wallet, key, *amount, texts);
             }
             Self::Transfer { from, to, key, amount } => {
                 let (from, to) = (text(from), text(to));
@@ -72,6 +73,7 @@ impl Command {
                 let amount = Decimal::of(*amount);
                 write_post(
                     out,
+                    head,
                     &[b"/wallets/", &from, b"/transfer"],
                     key,
                     &[
@@ -85,22 +87,33 @@ impl Command {
                     ],
                 );
             }
-            Self::Read { wallet } => write_get(out, *wallet, ""),
+            Self::Read { wallet } => write_get(out, head, *wallet, ""),
         }
     }
 }
 
+/// What follows the path in every request of a connection, those that bring an API key or none.
+pub(crate) fn head(key: Option<&str>) -> Vec<u8> {
+    let mut head = b" HTTP/1.1\r\nHost: wallex\r\n".to_vec();
+    if let Some(key) = key {
+        for part in ["Authorization: Bearer ", key, "\r\n"] {
+            head.extend_from_slice(part.as_bytes());
+        }
+    }
+    head
+}
+
 /// Adds a request for the wallet `id`; `query` is empty or begins with a question mark.
-pub(crate) fn write_get(out: &mut Vec<u8>, id: Uuid, query: &str) {
+pub(crate) fn write_get(out: &mut Vec<u8>, head: &[u8], id: Uuid, query: &str) {
     let id = text(&id);
-    for part in [b"GET /wallets/", &id[..], query.as_bytes(), b" HTTP/1.1\r\nHost: wallex\r\n\r\n"]
-    {
+    for part in [b"GET /wallets/", &id[..], query.as_bytes(), head, b"\r\n"] {
         out.extend_from_slice(part);
     }
 }
 
 fn write_movement(
     out: &mut Vec<u8>,
+    head: &[u8],
     wallet: &Uuid,
     key: &Uuid,
     amount: u64,
@@ -111,6 +124,7 @@ fn write_movement(
     let amount = Decimal::of(amount);
     write_post(
         out,
+        head,
         &[b"/wallets/", &wallet, path],
         key,
         &[
@@ -125,14 +139,13 @@ fn write_movement(
     );
 }
 
-fn write_post(out: &mut Vec<u8>, path: &[&[u8]], key: &Uuid, body: &[&[u8]]) {
+fn write_post(out: &mut Vec<u8>, head: &[u8], path: &[&[u8]], key: &Uuid, body: &[&[u8]]) {
     let length: usize = body.iter().map(|part| part.len()).sum();
     let length = Decimal::of(length as u64);
     out.extend_from_slice(b"POST ");
     path.iter().for_each(|part| out.extend_from_slice(part));
-    out.extend_from_slice(
-        b" HTTP/1.1\r\nHost: wallex\r\nContent-Type: application/json\r\nIdempotency-Key: ",
-    );
+    out.extend_from_slice(head);
+    out.extend_from_slice(b"Content-Type: application/json\r\nIdempotency-Key: ");
     out.extend_from_slice(&text(key));
     out.extend_from_slice(b"\r\nContent-Length: ");
     out.extend_from_slice(length.digits());
@@ -178,9 +191,9 @@ impl Decimal {
 mod tests {
     use super::*;
 
-    fn written(command: &Command) -> String {
+    fn written(command: &Command, bearer: Option<&str>) -> String {
         let mut out = Vec::new();
-        command.write(&mut out);
+        command.write(&mut out, &head(bearer));
         String::from_utf8(out).expect("text")
     }
 
@@ -195,7 +208,7 @@ mod tests {
             Command::Transfer { from: wallet, to, key, amount: 1 },
         ];
         for command in commands {
-            let text = written(&command);
+            let text = written(&command, None);
             let (head, body) = text.split_once("\r\n\r\n").expect("a head");
             assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())), "{text}");
             serde_json::from_str::<serde_json::Value>(body).expect("JSON");
@@ -205,10 +218,22 @@ mod tests {
     #[test]
     fn a_transfer_names_both_wallets() {
         let (from, to, key) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
-        let text = written(&Command::Transfer { from, to, key, amount: 7 });
+        let text = written(&Command::Transfer { from, to, key, amount: 7 }, None);
         assert!(text.starts_with(&format!("POST /wallets/{from}/transfer HTTP/1.1\r\n")), "{text}");
         assert!(text.contains(&format!(r#""toWalletId":"{to}","amount":7,"#)), "{text}");
         assert!(text.contains(&format!("Idempotency-Key: {key}\r\n")), "{text}");
+    }
+
+    #[test]
+    fn a_key_is_all_that_sets_two_requests_apart() {
+        let (wallet, key) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let new = NewWallet { id: wallet, key, other: wallet };
+        for command in [Command::Create(new), Command::Read { wallet }] {
+            let with_key = written(&command, Some("secret"));
+            let line = "\r\nAuthorization: Bearer secret\r\n";
+            assert!(with_key.contains(line), "{with_key}");
+            assert_eq!(with_key.replace(line, "\r\n"), written(&command, None));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use wallex_testkit::{Server, ServerBuilder};
+use wallex_testkit::{ApiKey, Server, ServerBuilder};
 
 use crate::http::HttpClient;
 
@@ -86,4 +86,15 @@ pub(crate) async fn migrate(url: &str) -> Result<()> {
     let status = migration.wait().await;
     ensure!(status.success(), "the tables can't be made ({status}):\n{}", migration.logs());
     Ok(())
+}
+
+/// Makes an API key for wallets in the database at `url`; what its holder sends.
+pub(crate) async fn create_key(url: &str) -> Result<String> {
+    let scopes = ["--scopes", "wallets:read,wallets:write"];
+    let create = [&["keys", "create", "--name", "bench", "--json"], &scopes[..]].concat();
+    let builder = ServerBuilder::new(&create).env("DATABASE_URL", url);
+    let mut creation = builder.env("WALLEX_LOG", "error").spawn();
+    let status = creation.wait().await;
+    ensure!(status.success(), "the key can't be made ({status})");
+    Ok(ApiKey::printed(&creation.logs()).bearer)
 }

@@ -35,6 +35,8 @@ pub(crate) struct Site {
     pub(crate) tables: Tables,
     server: Option<Server>,
     projectors: bool,
+    /// What requests bring, where the server needs it.
+    key: Option<String>,
     wallets: NewWallets,
     /// Wallets that are there; see [`seed::population`].
     population: Rc<[Uuid]>,
@@ -54,6 +56,7 @@ impl Site {
             tables,
             server: None,
             projectors: true,
+            key: None,
             wallets: wallets.clone(),
             population: Rc::new([]),
             zipf: Rc::new(Zipf::over(0)),
@@ -81,6 +84,12 @@ impl Site {
     pub(crate) async fn start_with_queue(&mut self, commands: usize) {
         self.projectors = true;
         self.server = Some(server::start_with_queue(&self.database.url, commands).await);
+    }
+
+    /// Makes an API key, which the servers started from now on need and the loads bring.
+    pub(crate) async fn make_key(&mut self) -> Result<()> {
+        self.key = Some(server::create_key(&self.database.url).await?);
+        Ok(())
     }
 
     /// Adds wallets with so many events each, while no server runs.
@@ -151,8 +160,11 @@ impl Site {
         let server = self.server()?;
         let commands = self.commands(traffic);
         let clients = server::connect(server, connections).await?;
-        let workers: Vec<_> =
-            clients.into_iter().map(|client| HttpWorker::new(client, &commands)).collect();
+        let with_key = |client: HttpClient| client.with_key(self.key.as_deref());
+        let workers: Vec<_> = clients
+            .into_iter()
+            .map(|client| HttpWorker::new(with_key(client), &commands))
+            .collect();
         let meter = &self.meter()?;
         let both = |window| async move { tokio::join!(meter.measure(window), beside(window)) };
         let (mut measurement, (usage, besides)) = load::run_beside(workers, timing, both).await?;
@@ -171,8 +183,10 @@ impl Site {
         self.settle().await?;
         let commands = self.commands(traffic);
         let address: Rc<str> = self.server()?.address().into();
+        let key = self.key.clone();
         let connect = async move || -> Result<HttpWorker, Failure> {
-            Ok(HttpWorker::new(HttpClient::connect(&address).await?, &commands))
+            let client = HttpClient::connect(&address).await?.with_key(key.as_deref());
+            Ok(HttpWorker::new(client, &commands))
         };
         let meter = self.meter()?;
         let measure = |window| meter.measure(window);

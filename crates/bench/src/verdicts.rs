@@ -2,7 +2,7 @@
 
 use crate::figures::{Figures, How, Load, Sample, Subject, median_of};
 use crate::load::{Measurement, percentile_ms};
-use crate::parts::{COMPARED, MANY, OVERLOAD_PERCENT, POSTGRES_MILLIONS, SWEEP};
+use crate::parts::{COMPARED, MANY, OVERLOAD_PERCENT, POSTGRES_MILLIONS, SWEEP, WITH_KEYS};
 use crate::table::table;
 use crate::traffic::Traffic;
 use crate::{Kind, Part};
@@ -117,6 +117,7 @@ pub(crate) fn verdict_table(figures: &Figures) -> String {
 pub(crate) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     let mut verdicts = Vec::from(against_plain_sql(figures));
     verdicts.extend(among_loads(figures));
+    verdicts.extend(with_keys(figures));
     verdicts.extend(under_pressure(figures));
     verdicts.extend(open_loop(figures));
     verdicts
@@ -202,6 +203,18 @@ fn among_loads(figures: &Figures) -> [Verdict; 3] {
             figures.ratios(sqlite, postgres, rate),
         ),
     ]
+}
+
+fn with_keys(figures: &Figures) -> [Verdict; WITH_KEYS.len()] {
+    WITH_KEYS.map(|(traffic, connections)| {
+        let open = on_postgres(Part::Keys, Subject::Http(traffic), connections);
+        let with_key = Load { how: How::WithKey, ..open };
+        Verdict::ratio(
+            format!("With an API key ÷ open: {}, {connections} connections", traffic.name()),
+            Target::AtLeast(0.95),
+            figures.ratios(with_key, open, rate),
+        )
+    })
 }
 
 fn under_pressure(figures: &Figures) -> [Verdict; 2] {
@@ -336,6 +349,15 @@ mod tests {
         }
         let expected = ["at least 2.50", "6.00", "3.00 to 6.00", "met"];
         assert_eq!(line(&figures, "Create at 256 connections ÷"), expected);
+    }
+
+    #[test]
+    fn what_brings_a_key_is_compared_with_what_needs_none() {
+        let open = on_postgres(Part::Keys, CREATE, MANY);
+        let with_key = Load { how: How::WithKey, ..open };
+        let samples = vec![sample(open, 1, 1_000.0), sample(with_key, 1, 940.0)];
+        let expected = ["at least 0.95", "0.94", "0.94 to 0.94", "**missed**"];
+        assert_eq!(line(&Figures { samples }, "÷ open: create"), expected);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod connections;
 mod creates;
 mod growth;
+mod keys;
 mod movements;
 mod open_loop;
 mod overload;
@@ -11,6 +12,7 @@ mod timeline;
 
 pub(crate) use self::connections::SWEEP;
 pub(crate) use self::growth::POSTGRES_MILLIONS;
+pub(crate) use self::keys::WITH_KEYS;
 pub(crate) use self::overload::{OVERLOAD_PERCENT, QUEUE};
 
 use anyhow::Result;
@@ -40,6 +42,7 @@ pub(crate) async fn run(bench: &mut Bench, part: Part) -> Result<()> {
                 Part::Movements => movements::round(bench, kind, round).await?,
                 Part::Mix => movements::mix_round(bench, kind, round).await?,
                 Part::Reads => reads::round(bench, kind, round).await?,
+                Part::Keys => keys::round(bench, kind, round).await?,
                 Part::OpenLoop => open_loop::round(bench, kind, round).await?,
                 Part::Overload => overload::round(bench, kind, round).await?,
                 Part::Connections => connections::round(bench, kind, round).await?,
@@ -56,6 +59,7 @@ fn is_measured(bench: &Bench, part: Part, kind: Kind, round: u32) -> bool {
     if kind == Kind::Postgres || part == Part::Creates || !bench.kinds.contains(&Kind::Postgres) {
         return true;
     }
-    let takes_long = matches!(part, Part::OpenLoop | Part::Overload | Part::Connections);
+    let takes_long =
+        matches!(part, Part::Keys | Part::OpenLoop | Part::Overload | Part::Connections);
     !bench.quick && (round == 1 || !takes_long)
 }
