@@ -243,10 +243,11 @@ prometheus:
     dpkg-deb --extract prometheus_*.deb .
     usr/bin/promtool --version | head -n 1
 
-# Break what Wallex stands on, under load, and check every answer (root; about half an hour); writes docs/RELIABILITY.md.
+# Break what Wallex stands on, under load, and check every answer (root; about a quarter of an hour); writes docs/RELIABILITY.md.
 chaos *ARGS:
     cargo build --release -p wallex -p wallex-chaos
-    {{quote(target / "release/wallex-chaos")}} matrix {{ if ARGS == "" { "--markdown docs/RELIABILITY.md" } else { ARGS } }}
+    cargo build -p wallex
+    WALLEX_CHAOS_MIGRATOR={{quote(target / "debug/wallex")}} {{quote(target / "release/wallex-chaos")}} matrix {{ if ARGS == "" { "--markdown docs/RELIABILITY.md" } else { ARGS } }}
 
 # Every row of the same once, small, with the debug binaries.
 chaos-quick *ARGS:

@@ -48,7 +48,12 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     /// `wallex ARGS…` with nothing of the caller's environment that would change what it does.
     pub fn new(args: &[&str]) -> Self {
-        let mut command = Command::new(wallex_binary());
+        Self::of(&wallex_binary(), args)
+    }
+
+    /// The same of another build.
+    pub fn of(binary: &std::path::Path, args: &[&str]) -> Self {
+        let mut command = Command::new(binary);
         command.args(args);
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
