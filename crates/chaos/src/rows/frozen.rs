@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tokio::time::{Instant, sleep};
-use wallex_testkit::Backend;
+use wallex_testkit::{Backend, Server};
 
 use super::Ran;
 use super::projector::worker;
@@ -46,6 +46,9 @@ async fn freeze(mut trial: Trial, has_points: bool) -> Result<Verdict> {
             trial.busy().await?;
             holder.freeze();
         }
+        if trial.stand.backend() == Backend::Sqlite {
+            leaves_the_writer(&mut trial, &look, &holder).await;
+        }
         let began = Instant::now();
         let heir = worker(&trial, &[]);
         trial.busy().await?;
@@ -70,6 +73,18 @@ async fn freeze(mut trial: Trial, has_points: bool) -> Result<Verdict> {
     }
     let _last = worker(&trial, &[]);
     trial.finish().await
+}
+
+/// Who stands still in the middle of a transaction on a SQLite file holds the one writer that there is,
+/// and everybody waits for that, whatever the lease says. So it stands still at another moment.
+async fn leaves_the_writer(trial: &mut Trial, look: &Look, holder: &Server) {
+    while look.execute("BEGIN IMMEDIATE").await.is_err() {
+        holder.thaw();
+        sleep(Duration::from_millis(trial.rng.u64(1..200))).await;
+        holder.freeze();
+    }
+    // Nothing was written: that it can't be taken back would show in what comes next.
+    look.execute("ROLLBACK").await.ok();
 }
 
 const HELD: &str = "SELECT count(*) AS n FROM projector_checkpoints WHERE owner <> ''";
