@@ -81,7 +81,8 @@ impl Step<'_> {
                     || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
             };
             let due = events.iter().filter(|event| !waits(event));
-            let skipped = |event: &&Event| planted::is("skip-event") && event.position.is_multiple_of(17);
+            let skipped =
+                |event: &&Event| planted::is("skip-event") && event.position.is_multiple_of(17);
             let due: Vec<&Event> = due.filter(|event| !skipped(event)).collect();
             let shard = self.seat.shard;
             let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };

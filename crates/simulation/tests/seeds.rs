@@ -6,7 +6,7 @@ use wallex_simulation::{Options, Outcome, run};
 
 /// More with `just simulate`.
 const SEEDS: u64 = 3_000;
-const REPLAYED: u64 = 150;
+const REPLAYED: u64 = 60;
 
 fn seed(seed: u64) -> Outcome {
     run(&Options { seed, plant: None, keeps_lines: false })
@@ -51,10 +51,10 @@ fn nothing_goes_wrong_under_thousands_of_seeds() {
 fn a_seed_replays_exactly() {
     on_all_processors(REPLAYED, |number| {
         let lines = |keeps_lines| run(&Options { seed: number, plant: None, keeps_lines });
-        assert_eq!(seed(number), seed(number), "seed {number}");
         let (one, other) = (lines(true), lines(true));
-        assert_eq!(one.lines, other.lines, "seed {number}");
-        assert_eq!(one.trace_hash, seed(number).trace_hash, "seed {number}");
+        assert_eq!(one, other, "seed {number}");
+        // Whoever watches changes nothing.
+        assert_eq!(one.trace_hash, lines(false).trace_hash, "seed {number}");
     });
 }
 

@@ -299,7 +299,8 @@ impl ProjectorTransaction for Transaction {
         let tables = store.world().tables();
         let fenced = tables.plant != Some(Plant::LeaseNotFenced);
         let row = &tables.projections[&(store.name, store.shard)];
-        if (fenced && row.epoch != seat.epoch) || row.position != from {
+        let is_mine = row.epoch == seat.epoch && row.position == from;
+        if !is_mine && (fenced || row.position < from) {
             return Ok(None);
         }
         let mut staged = row.clone();
