@@ -68,7 +68,7 @@ async fn clients_that_do_not_read_are_closed_and_hold_no_memory(database: TempDa
     let (report, most) = tokio::join!(readers, watch);
     report.expect("a run").assert_clean();
     let grown = most.saturating_sub(before) / CLIENTS as u64;
-    // One answer and the buffers around it.
-    assert!(grown < 4 << 20, "a client that does not read holds {grown} bytes");
+    // A few answers and the buffers around them, not all that it asked for.
+    assert!(grown < 8 << 20, "a client that does not read holds {grown} bytes");
     assert_eq!(balance(server.client(), corpus::WALLET).await, 100);
 }
