@@ -18,6 +18,9 @@ use crate::metric_names::CONNECTIONS_CUT;
 /// What one head may have before the connection is cut. It is less than the 64 KiB beyond which
 /// actix 3.20 panics over a header's name; smaller limits are the API's, which can say so.
 const HEAD_BYTES_CUT: usize = 60 * 1024;
+/// How long an HTTP/2 connection may go without another request while it has answers to take, on
+/// top of the silence that it may keep: longer than any command or read takes.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// What a client must take of an answer within a write timeout, unless that is all of it.
 const WRITE_BYTES_MIN: usize = 16 * 1024;
 
@@ -28,7 +31,7 @@ pub(super) struct Timeouts {
     pub(super) head: Duration,
     /// To take [`WRITE_BYTES_MIN`] of an answer.
     pub(super) write: Duration,
-    /// To send the next request, on HTTP/2. On HTTP/1.1 that is actix's.
+    /// To send the next request, on HTTP/2. On HTTP/1.1 that is actix's to judge.
     pub(super) idle: Duration,
 }
 
@@ -52,6 +55,8 @@ struct Reading {
     heads: u64,
     bytes: usize,
     due: Option<Instant>,
+    /// Whether a request was being answered when it was looked at last.
+    busy: bool,
     /// Whether actix was given all that a head may have, and must now find one in it.
     full: bool,
 }
@@ -84,15 +89,21 @@ impl Guarded {
 
     /// Forgets what was read before the last head arrived, or belongs to a request.
     fn catch_up(&mut self) {
-        let heads = self.watch.heads();
-        if heads != self.reading.heads || self.watch.is_busy() {
-            self.reading = Reading { heads, ..Reading::default() };
+        let (heads, busy) = (self.watch.heads(), self.watch.is_busy());
+        let was_busy = std::mem::replace(&mut self.reading.busy, busy);
+        let same = heads == self.reading.heads && busy == was_busy;
+        if !same || (busy && !self.watch.multiplexed) {
+            self.reading = Reading { heads, busy, ..Reading::default() };
         }
-        if self.watch.is_busy() || self.reading.due.is_some() {
+        if self.reading.due.is_some() {
             return;
         }
         if self.watch.multiplexed {
-            self.reading.due = Some(Instant::now() + self.timeouts.idle);
+            // Its window tells whether a client takes an answer, and that is not seen here.
+            let taking = if busy { ANSWER_TIME_MAX } else { Duration::ZERO };
+            self.reading.due = Some(Instant::now() + self.timeouts.idle + taking);
+        } else if busy {
+            // One request at a time: what comes now is its body, or waits for its answer.
         } else if self.watch.is_unread() {
             // actix reads on behind an answer that came early, but nobody waits for the end.
             self.reading.due = Some(Instant::now() + self.timeouts.head);
@@ -144,6 +155,7 @@ impl Guarded {
         Err(cut(match (write == Some(due), self.watch.multiplexed) {
             (true, _) => "slow_reader",
             (false, false) => "slow_head",
+            (false, true) if self.reading.busy => "slow_reader",
             (false, true) => "idle",
         }))
     }
