@@ -25,10 +25,10 @@ const QUEUE: &str = "4";
 const CLIENTS_FACTOR: usize = 4;
 /// Of a cluster, or of a file, and their logs; what nobody writes takes no room.
 const POSTGRES_MIB: u64 = 1024;
-const SQLITE_MIB: u64 = 1024;
+const SQLITE_MIB: u64 = 256;
 /// What is left of a full disk.
 const LEFT_KIB: u64 = 96;
-const FULL_MAX: Duration = Duration::from_secs(60);
+const FULL_MAX: Duration = Duration::from_secs(180);
 /// Commands that are refused before the disk is freed.
 const REFUSED: usize = 30;
 const LOOK: Duration = Duration::from_millis(20);
