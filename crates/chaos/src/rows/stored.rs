@@ -24,7 +24,10 @@ const TAMPERINGS: [(&str, &str); 8] = [
     ("wallets", "DELETE FROM wallets WHERE {wallet}"),
     ("ledger_entries", "UPDATE ledger_entries SET amount = amount + 1 WHERE {wallet}"),
     ("ledger_entries", "DELETE FROM ledger_entries WHERE {wallet} AND version = 1"),
-    ("events", "UPDATE events SET type = 'WalletDebited' WHERE {wallet} AND version = 2"),
+    (
+        "events",
+        "UPDATE events SET type = CASE type WHEN 'WalletDebited' THEN 'WalletCredited' ELSE 'WalletDebited' END WHERE {wallet} AND version = 2",
+    ),
     ("events", "DELETE FROM events WHERE {wallet} AND version = 2"),
 ];
 /// Everybody uses it, so it has a history.
