@@ -33,6 +33,8 @@ const RESOLVERS: usize = 8;
 const REPLAYS_MAX: usize = 100;
 /// By how much a server may have grown over a load: its caches, and what the allocator keeps.
 const MEMORY_GROWTH_KIB_MAX: u64 = 128 * 1024;
+/// So many at once reach every thread that serves.
+const POKES: usize = 16;
 /// Pooled connections to the database that a load opens, and that stay open.
 const FILES_GROWTH_MAX: u64 = 48;
 
@@ -311,6 +313,15 @@ async fn check_transactions(
     Ok(())
 }
 
+async fn poke(server: &Server) {
+    let mut pokes = JoinSet::new();
+    for _ in 0..POKES {
+        let client = server.client().clone();
+        pokes.spawn(async move { client.get("/livez").try_send().await.is_ok() });
+    }
+    pokes.join_all().await;
+}
+
 /// Servers that lived through it all take no more of the machine than before.
 async fn check_usage(
     before: &BTreeMap<u32, Usage>,
@@ -319,7 +330,8 @@ async fn check_usage(
     findings: &mut Findings,
 ) {
     let deadline = Instant::now() + settle;
-    for process in servers.iter().map(Server::process_id) {
+    for server in servers {
+        let process = server.process_id();
         let Some(before) = before.get(&process) else { continue };
         while let Some(now) = Usage::of(process) {
             let files = now.files > before.files + FILES_GROWTH_MAX;
@@ -331,6 +343,8 @@ async fn check_usage(
                 findings.add("leak", format!("a server had {before:?}, and has {now:?}"));
                 break;
             }
+            // What was freed goes back to the system when its thread allocates next.
+            poke(server).await;
             sleep(LOOK).await;
         }
     }
