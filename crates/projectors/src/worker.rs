@@ -30,7 +30,7 @@ use crate::projector::sentence;
 use crate::store::ProjectorStore;
 
 /// How long a lease lasts. A process that was killed is replaced after at most this and
-/// [`SEAT_POLL`].
+/// `SEAT_POLL`.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// A holder without work keeps its lease this often.
 const RENEW: Duration = Duration::from_millis(1_500);
