@@ -95,7 +95,9 @@ pub(crate) fn example_file() -> String {
 fn values(key: &Key) -> String {
     match key.kind {
         Kind::Text { .. } | Kind::MaybeText { .. } => "text".to_owned(),
-        Kind::Whole { min, max, .. } => format!("{min} to {max}"),
+        Kind::Whole { min, max, .. } | Kind::Milliseconds { min, max, .. } => {
+            format!("{min} to {max}")
+        }
         Kind::Switch { .. } => "`true` or `false`".to_owned(),
     }
 }

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Config;
 
 /// One setting.
+#[derive(Clone, Copy)]
 pub(crate) struct Key {
     /// The heading it stands under in the documentation.
     pub(crate) section: &'static str,
@@ -28,7 +30,7 @@ pub(crate) struct Key {
 /// What would have been right, as the end of a sentence: "must be …".
 pub(crate) type Expected = Cow<'static, str>;
 
-/// What a setting holds. `get` is `None`, or an empty text, where nothing is set and the default is a behaviour.
+/// What a setting holds. `get` is `None` where nothing is set and the default is a behaviour.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     /// A text that something parses.
@@ -45,6 +47,13 @@ pub(crate) enum Kind {
         unit: &'static str,
         set: fn(&mut Config, u32),
         get: fn(&Config) -> Option<u32>,
+    },
+    /// A time in whole milliseconds within bounds.
+    Milliseconds {
+        min: u32,
+        max: u32,
+        set: fn(&mut Config, Duration),
+        get: fn(&Config) -> Duration,
     },
     /// True or false.
     Switch { set: fn(&mut Config, bool), get: fn(&Config) -> bool },
@@ -89,6 +98,12 @@ impl Key {
             Kind::Text { get, .. } => Value::Text(get(config)),
             Kind::MaybeText { get, .. } => get(config).map_or(Value::Unset, Value::Text),
             Kind::Whole { get, .. } => get(config).map_or(Value::Unset, Value::Whole),
+            Kind::Milliseconds { get, .. } => {
+                let ms = u32::try_from(get(config).as_millis());
+                Value::Whole(
+                    ms.expect("invariant: no time is set, or is a default, beyond the bounds"),
+                )
+            }
             Kind::Switch { get, .. } => Value::Switch(get(config)),
         }
     }

@@ -8,12 +8,10 @@ pub(crate) mod fuzz;
 mod jwt;
 mod key;
 mod keys;
-mod limit_keys;
 mod report;
 mod source;
 #[cfg(test)]
 mod tests;
-mod tls_keys;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

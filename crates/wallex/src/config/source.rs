@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::key::{Key, Kind};
 use super::{Config, KEYS};
@@ -200,13 +201,15 @@ impl Loading {
 fn parse(key: &Key, config: &mut Config, text: &str) -> Result<(), Cow<'static, str>> {
     match key.kind {
         Kind::Text { set, .. } | Kind::MaybeText { set, .. } => set(config, text),
-        Kind::Whole { min, max, unit, set, .. } => match text.parse() {
-            Ok(number) if (min..=max).contains(&number) => {
-                set(config, number);
-                Ok(())
-            }
-            _ => Err(format!("must be a whole number of {unit} from {min} to {max}").into()),
-        },
+        Kind::Whole { min, max, unit, set, .. } => {
+            set(config, whole(text, min, max, unit)?);
+            Ok(())
+        }
+        Kind::Milliseconds { min, max, set, .. } => {
+            let ms = whole(text, min, max, "milliseconds")?;
+            set(config, Duration::from_millis(ms.into()));
+            Ok(())
+        }
         Kind::Switch { set, .. } => {
             set(config, text.parse().map_err(|_| "must be true or false")?);
             Ok(())
@@ -214,15 +217,25 @@ fn parse(key: &Key, config: &mut Config, text: &str) -> Result<(), Cow<'static, 
     }
 }
 
+fn whole(text: &str, min: u32, max: u32, unit: &str) -> Result<u32, Cow<'static, str>> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+    let expected = || format!("must be a whole number of {unit} from {min} to {max}").into();
+    number.ok_or_else(expected)
+}
+
 /// A value of the file as the text that the environment would hold. Types are held strictly: a port
 /// in quotes is a mistake that should not wait for the next reader.
 fn from_toml(key: &Key, value: &toml::Value) -> Result<String, &'static str> {
     match (&key.kind, value) {
         (Kind::Text { .. } | Kind::MaybeText { .. }, toml::Value::String(text)) => Ok(text.clone()),
-        (Kind::Whole { .. }, toml::Value::Integer(number)) => Ok(number.to_string()),
+        (Kind::Whole { .. } | Kind::Milliseconds { .. }, toml::Value::Integer(number)) => {
+            Ok(number.to_string())
+        }
         (Kind::Switch { .. }, toml::Value::Boolean(on)) => Ok(on.to_string()),
         (Kind::Text { .. } | Kind::MaybeText { .. }, _) => Err("must be a text in quotes"),
-        (Kind::Whole { .. }, _) => Err("must be a whole number without quotes"),
+        (Kind::Whole { .. } | Kind::Milliseconds { .. }, _) => {
+            Err("must be a whole number without quotes")
+        }
         (Kind::Switch { .. }, _) => Err("must be true or false without quotes"),
     }
 }

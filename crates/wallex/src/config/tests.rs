@@ -64,7 +64,7 @@ fn every_setting_can_be_given_in_the_file_and_in_the_environment() {
         KEYS.iter().map(|key| (key.env, key.value(&from_file.config).to_string())).collect();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let from_environment = loaded("", &values).expect("valid");
-    for key in KEYS {
+    for key in KEYS.iter() {
         let (a, b) = (key.value(&from_file.config), key.value(&from_environment.config));
         assert_eq!(a, b, "{}", key.env);
         assert_eq!(source_of(&from_environment, key.env), "environment");
@@ -245,7 +245,7 @@ fn secrets_are_shown_nowhere() {
 
 #[test]
 fn names_follow_one_rule() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         let short = key.env.strip_prefix("WALLEX_").unwrap_or(key.env);
         assert_eq!(key.file, short.to_lowercase());
     }

@@ -1,0 +1,50 @@
+//! Commands.
+
+use std::time::Duration;
+
+use wallex_domain::Currency;
+
+use super::expected;
+use crate::config::key::{Key, Kind, key};
+
+const SECTION: &str = "Commands";
+
+pub(super) const KEYS: &[Key] = &[
+    key(
+        SECTION,
+        "WALLEX_DEFAULT_CURRENCY",
+        "default_currency",
+        "The currency of a wallet that is created without one.",
+        Kind::Text {
+            set: |config, text| {
+                let code = Currency::parse(text).map_err(expected)?;
+                config.lane.default_currency = code;
+                Ok(())
+            },
+            get: |config| config.lane.default_currency.to_string(),
+        },
+    ),
+    key(
+        SECTION,
+        "WALLEX_REQUIRE_IDEMPOTENCY_KEY",
+        "require_idempotency_key",
+        "Whether a POST without an `Idempotency-Key` is refused with 400.",
+        Kind::Switch {
+            set: |config, on| config.api.require_idempotency_key = on,
+            get: |config| config.api.require_idempotency_key,
+        },
+    ),
+    key(
+        SECTION,
+        "IDEMPOTENCY_TTL_HOURS",
+        "idempotency_ttl_hours",
+        "How long an idempotency key is remembered, in hours.",
+        Kind::Whole {
+            min: 1,
+            max: 24 * 366 * 10,
+            unit: "hours",
+            set: |config, n| config.lane.idempotency_ttl = Duration::from_secs(u64::from(n) * 3600),
+            get: |config| u32::try_from(config.lane.idempotency_ttl.as_secs() / 3600).ok(),
+        },
+    ),
+];

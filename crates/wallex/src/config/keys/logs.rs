@@ -1,0 +1,55 @@
+//! Logs.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+use crate::config::key::{Key, Kind, key};
+
+const SECTION: &str = "Logs";
+
+pub(super) const KEYS: &[Key] = &[
+    key(
+        SECTION,
+        "WALLEX_LOG",
+        "log",
+        "What is logged to stderr: a level (`error`, `warn`, `info`, `debug`, `trace`, \
+         `off`), or directives such as `info,wallex_application=debug`.",
+        Kind::Text {
+            set: |config, text| {
+                EnvFilter::builder().parse(text).map_err(
+                    |_| "must be a level, as info, or directives, as info,wallex_application=debug",
+                )?;
+                text.clone_into(&mut config.log_filter);
+                Ok(())
+            },
+            get: |config| config.log_filter.clone(),
+        },
+    ),
+    key(
+        SECTION,
+        "WALLEX_LOG_FORMAT",
+        "log_format",
+        "`pretty`, `json`, or `auto`: pretty on a terminal, JSON otherwise.",
+        Kind::Text {
+            set: |config, text| {
+                config.log_format = log_format(text).ok_or("must be auto, pretty or json")?;
+                Ok(())
+            },
+            get: |config| log_format_name(config.log_format).to_owned(),
+        },
+    ),
+];
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    [LogFormat::Auto, LogFormat::Pretty, LogFormat::Json]
+        .into_iter()
+        .find(|format| log_format_name(*format) == text)
+}
+
+fn log_format_name(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Pretty => "pretty",
+        LogFormat::Json => "json",
+    }
+}
