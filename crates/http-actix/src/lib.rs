@@ -19,6 +19,7 @@ mod get_transfer;
 mod get_wallet;
 mod headers;
 mod health;
+mod holding;
 mod instance;
 mod ledger_entry;
 mod list_events;

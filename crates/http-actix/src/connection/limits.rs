@@ -1,17 +1,15 @@
 //! The layer that watches a connection's requests, and refuses those with a head that is too large.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::Next;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::watch::{self, Open, Watch};
 use crate::code::Code;
+use crate::holding::Holding;
 use crate::observe;
 use crate::problem::Problem;
 use crate::state::{Api, ApiSettings};
@@ -23,7 +21,7 @@ const LINE_BYTES: usize = 4;
 pub(crate) async fn watched(
     req: ServiceRequest,
     next: Next<BoxBody>,
-) -> Result<ServiceResponse<Answering>, Error> {
+) -> Result<ServiceResponse<Holding<Option<Open>>>, Error> {
     let watch = watch::of(req.request()).cloned();
     let open = watch.as_ref().map(|watch| watch.begin(has_body(req.request())));
     let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
@@ -32,7 +30,8 @@ pub(crate) async fn watched(
         Some(problem) => observe::refuse(req, &problem),
         None => next.call(req).await?,
     };
-    Ok(response.map_body(|_, body| Answering { body, _open: open }))
+    // Its request is open until all of the answer was taken.
+    Ok(response.map_body(|_, body| Holding::new(body, open)))
 }
 
 fn has_body(req: &HttpRequest) -> bool {
@@ -61,25 +60,4 @@ fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> 
             "This connection has too many requests at once. Nothing was done; wait for answers.";
         Problem::new(Code::Overloaded, detail)
     })
-}
-
-/// The body of an answer: its request is open until all of it was taken.
-pub(crate) struct Answering {
-    body: BoxBody,
-    _open: Option<Open>,
-}
-
-impl MessageBody for Answering {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_next(cx)
-    }
 }

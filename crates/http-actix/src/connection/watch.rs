@@ -70,7 +70,7 @@ impl Watch {
 
 /// A request that is being answered, until its answer was taken or dropped.
 #[derive(Debug)]
-pub(super) struct Open(Rc<Watch>);
+pub(crate) struct Open(Rc<Watch>);
 
 impl Drop for Open {
     fn drop(&mut self) {
