@@ -107,6 +107,26 @@ def check_hardening(chart):
             assert all("valueFrom" in env for env in secrets), name
 
 
+def check_settings(chart):
+    """Every container of Wallex has the settings, be it a server or a Job: they must agree."""
+    shards = {**EVERYTHING, "config": {**EVERYTHING["config"], "WALLEX_SHARDS": 8}}
+    settings = {}
+    for _, document in objects(chart, shards):
+        if document["kind"] == "ConfigMap":
+            settings.update(document["data"])
+    for name, pod in pods(chart, shards):
+        if "tests/" in name:
+            continue
+        for container in pod["containers"]:
+            held = {env["name"]: env.get("value") for env in container["env"]}
+            if any("configMapRef" in source for source in container.get("envFrom", [])):
+                held |= settings
+            assert held["WALLEX_SHARDS"] == "8", name
+            assert held["WALLEX_LANE_QUEUE_LEN_MAX"] == "1000000", name
+            assert held["OTEL_SERVICE_NAME"] == "wallex", name
+            assert container["volumeMounts"] and pod["volumes"], name
+
+
 def refusal(chart, values):
     """What is said to values that are refused; nothing when they are taken."""
     try:
@@ -146,6 +166,7 @@ def main():
         for kind in ["NetworkPolicy", "ServiceMonitor", "PrometheusRule", "HorizontalPodAutoscaler", "Ingress"]:
             assert kind in kinds, kind
         check_hardening(chart)
+        check_settings(chart)
         for values, saying in REFUSED:
             said = refusal(chart, values)
             assert saying in said, f"{values} is refused with {saying!r}, not with {said!r}"

@@ -21,6 +21,8 @@ use crate::streams;
 
 /// How many events are read by one statement.
 const PAGE_EVENTS: i64 = 2_000;
+/// How long one statement of the last part may take, in milliseconds: it looks at all of a shard.
+const STATEMENT_MS_MAX: u32 = 3_600_000;
 
 /// How far a verification has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,6 +96,11 @@ pub async fn verify_database(
         last.follow(db.background(), head.unwrap_or(0), &mut walk).await?;
     }
     let snapshot = db.begin_snapshot().await?;
+    if db.backend() == Backend::Postgres {
+        // What looks for rows that should not be there reads a whole shard.
+        let patience = format!("SET LOCAL statement_timeout = {STATEMENT_MS_MAX}");
+        snapshot.execute_unprepared(&patience).await?;
+    }
     for mut followed in shards {
         verified.shards.push(followed.finish(&snapshot, db, &mut walk).await?);
     }

@@ -35,11 +35,6 @@ impl Stop {
         // did, stopping would be the safe answer.
         let _ = self.0.wait_for(|asked| *asked).await;
     }
-
-    /// Whether the process was asked to stop.
-    pub(crate) fn is_asked(&self) -> bool {
-        *self.0.borrow()
-    }
 }
 
 async fn next(terminate: &mut Signal, interrupt: &mut Signal) -> (&'static str, i32) {

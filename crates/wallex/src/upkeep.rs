@@ -22,10 +22,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// At full speed SQLite's log grows by 60 MB in this time.
 const LOG_INTERVAL: Duration = Duration::from_millis(500);
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
-/// Rows that one statement of a sweep deletes: a commit never waits long behind it.
-const SWEEP_CHUNK_ROWS_MAX: u32 = 500;
-/// Statements of one sweep; what is left waits for the next.
-const SWEEP_CHUNKS_MAX: u32 = 2_000;
 
 /// Everything that upkeep works on.
 #[derive(Clone)]
@@ -159,22 +155,11 @@ impl Upkeep {
     }
 
     async fn sweep(&self) {
-        for _ in 0..SWEEP_CHUNKS_MAX {
-            if self.stop.is_asked() {
-                return;
-            }
-            match wallex_idempotency::sweep(&self.db, SWEEP_CHUNK_ROWS_MAX).await {
-                Ok(rows) => {
-                    counter!(IDEMPOTENCY_SWEPT).increment(rows);
-                    if rows < u64::from(SWEEP_CHUNK_ROWS_MAX) {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "expired idempotency records could not be deleted");
-                    return;
-                }
+        match self.recovery.sweep_idempotency().await {
+            Ok(rows) => counter!(IDEMPOTENCY_SWEPT).increment(rows),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "expired idempotency records could not be deleted");
             }
         }
     }

@@ -62,6 +62,11 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* A setting's value: numbers of YAML are floats, which would be written as 1e+06. */}}
+{{- define "wallex.setting" -}}
+{{ if kindIs "float64" . }}{{ int64 . | quote }}{{ else }}{{ quote . }}{{ end }}
+{{- end }}
+
 {{/* A Job that runs the binary once: (dict "root" $ "name" … "weight" … "hook" … "args" …). */}}
 {{- define "wallex.job" -}}
 {{- $root := .root -}}
@@ -102,7 +107,19 @@ spec:
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: {{ toJson .args }}
           env:
+            # The settings of the servers, whose ConfigMap is not there yet.
+            {{- range $name, $value := $root.Values.config }}
+            - name: {{ $name }}
+              value: {{ include "wallex.setting" $value }}
+            {{- end }}
             {{- include "wallex.databaseEnv" $root | nindent 12 }}
+            {{- with $root.Values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          {{- with $root.Values.extraEnvFrom }}
+          envFrom:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           securityContext:
             {{- include "wallex.securityContext" $root | nindent 12 }}
           resources:
@@ -111,6 +128,14 @@ spec:
               memory: 64Mi
             limits:
               memory: 256Mi
+          {{- with $root.Values.extraVolumeMounts }}
+          volumeMounts:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+      {{- with $root.Values.extraVolumes }}
+      volumes:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with $root.Values.nodeSelector }}
       nodeSelector:
         {{- toYaml . | nindent 8 }}
