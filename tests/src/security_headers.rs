@@ -4,7 +4,11 @@ use wallex_testkit::{Answer, Server, TempDatabase, on_both_databases};
 
 use crate::support::create;
 
-on_both_databases!(answers_are_not_cached_sniffed_or_shared, pages_run_nothing_but_their_own_files);
+on_both_databases!(
+    answers_are_not_cached_sniffed_or_shared,
+    pages_run_nothing_but_their_own_files,
+    pages_of_other_sites_get_nothing_from_an_open_server,
+);
 
 fn has(answer: &Answer, name: &str, value: &str) {
     assert_eq!(answer.header(name), Some(value), "{name} of {answer:?}");
@@ -33,7 +37,8 @@ async fn answers_are_not_cached_sniffed_or_shared(database: TempDatabase) {
 
 async fn pages_run_nothing_but_their_own_files(database: TempDatabase) {
     let server = Server::start(&database).await;
-    for path in ["/docs/", "/docs/swagger-initializer.js", "/docs/swagger-ui.css", "/v1/docs/"] {
+    let parts = ["/docs/", "/docs/swagger-initializer.js", "/docs/swagger-ui.css", "/v1/docs/"];
+    for path in parts.into_iter().chain(["/%64ocs/"]) {
         let answer = server.client().get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         let policy = answer.header("content-security-policy").expect("a policy");
@@ -56,4 +61,23 @@ async fn pages_run_nothing_but_their_own_files(database: TempDatabase) {
         assert!(rest.trim_start().starts_with("</script>"), "{rest}");
     }
     assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+}
+
+async fn pages_of_other_sites_get_nothing_from_an_open_server(database: TempDatabase) {
+    let server = Server::start(&database).await;
+    let client = server.client();
+    create(client, "w", 1).await;
+    // What a page may send without asking: no body, so no media type that the browser would ask about.
+    let stop = || client.request("POST", "/admin/projectors/ledger/stop");
+    for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://elsewhere.example")]
+    {
+        stop().header(name, value).await.is_problem(403, "foreign-origin");
+    }
+    // A name of the internet that leads here.
+    let rebound = "elsewhere.example:8080";
+    stop().header("Host", rebound).await.is_problem(403, "foreign-origin");
+    client.get("/wallets/w").header("Host", rebound).await.is_problem(403, "foreign-origin");
+    let projectors = client.get("/admin/projectors").await.text;
+    assert!(!projectors.contains("stopped"), "{projectors}");
+    assert_eq!(stop().header("Sec-Fetch-Site", "same-origin").await.status, 200);
 }

@@ -25,6 +25,8 @@ pub struct KeyRing {
     remembered_for: Duration,
     memory: Mutex<Memory>,
     lookups: Semaphore,
+    waiting: Semaphore,
+    known_lookups: Semaphore,
 }
 
 struct Memory {
@@ -81,6 +83,8 @@ impl KeyRing {
     pub const BAD_MAX: usize = 1_000;
     /// Keys that are looked up at the same time, at most.
     pub const LOOKUPS_MAX: usize = 4;
+    /// Requests that wait for the look-up of a key that nobody knows yet, at most.
+    pub const WAITING_MAX: usize = 4_096;
 
     /// Of `db`, which is asked for changes every `poll`.
     #[must_use]
@@ -95,15 +99,24 @@ impl KeyRing {
             good: LruCache::new(sized(Self::GOOD_MAX)),
             bad: LruCache::new(sized(Self::BAD_MAX)),
         };
-        let lookups = Semaphore::new(Self::LOOKUPS_MAX);
-        let (trusted_for, remembered_for) = (Self::TRUSTED_FOR, Self::REMEMBERED_FOR);
-        Self { db, poll, trusted_for, remembered_for, memory: Mutex::new(memory), lookups }
+        Self {
+            db,
+            poll,
+            trusted_for: Self::TRUSTED_FOR,
+            remembered_for: Self::REMEMBERED_FOR,
+            memory: Mutex::new(memory),
+            lookups: Semaphore::new(Self::LOOKUPS_MAX),
+            waiting: Semaphore::new(Self::WAITING_MAX),
+            known_lookups: Semaphore::new(Self::LOOKUPS_MAX),
+        }
     }
 
-    /// Whether there is any key, usable or not; `None` while the database has not told.
+    /// Whether there is any key, usable or not; `None` while the database has not told. That there is
+    /// none is believed no longer than a key is.
     #[must_use]
     pub fn has_keys(&self) -> Option<bool> {
-        self.memory().has_keys
+        let memory = self.memory();
+        memory.has_keys.filter(|has_keys| *has_keys || self.is_trusted(&memory))
     }
 
     /// Asks the database for changes every now and then, until `stop` resolves.
@@ -153,6 +166,11 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Whether the database was heard of lately enough for what is remembered to count.
+    fn is_trusted(&self, memory: &Memory) -> bool {
+        memory.as_of.is_some_and(|as_of| as_of.elapsed() < self.trusted_for)
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,7 +178,7 @@ impl KeyRing {
     fn remembered(&self, presented: &Presented) -> Recalled {
         let now = Instant::now();
         let mut memory = self.memory();
-        if memory.as_of.is_none_or(|as_of| now >= as_of + self.trusted_for) {
+        if !self.is_trusted(&memory) {
             return None;
         }
         if let Some(good) = memory.good.get(&presented.hash)
@@ -249,7 +267,14 @@ impl Authenticator for KeyRing {
 
     async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, Refused> {
         let presented = Presented::parse(bearer).ok_or(Refused::Unknown)?;
-        let _turn = self.lookups.acquire().await.expect("invariant: nobody closes the semaphore");
+        // A key that was good a moment ago does not stand behind those that anybody can make up.
+        let is_known = self.memory().good.contains(&presented.hash);
+        let (turns, _place) = if is_known {
+            (&self.known_lookups, None)
+        } else {
+            (&self.lookups, Some(self.waiting.try_acquire().map_err(|_| Refused::Crowded)?))
+        };
+        let _turn = turns.acquire().await.expect("invariant: nobody closes the semaphore");
         // Whoever had the turn before may have looked the same key up.
         match self.remembered(&presented) {
             Some(remembered) => remembered,
@@ -284,6 +309,19 @@ impl KeyRing {
     pub(crate) fn grow_old(&self) {
         let mut memory = self.memory();
         memory.as_of = memory.as_of.and_then(|as_of| as_of.checked_sub(self.trusted_for));
+    }
+
+    /// As if so many unknown keys were being looked up that no other may wait.
+    pub(crate) fn crowd(&self) -> impl Drop {
+        let all = u32::try_from(Self::WAITING_MAX).expect("few");
+        self.waiting.try_acquire_many(all).expect("nobody waits")
+    }
+
+    /// As if what is remembered of good keys had to be asked for again.
+    pub(crate) fn outlive(&self) {
+        for (_, good) in &mut self.memory().good {
+            good.until = Instant::now();
+        }
     }
 
     /// How many good keys are remembered, and how many refused ones.

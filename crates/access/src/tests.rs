@@ -27,6 +27,8 @@ on_both_databases!(
     nobody_is_believed_when_the_database_does_not_tell,
     refused_keys_take_no_more_memory_than_they_may,
     the_door_closes_with_the_first_key_and_stays_closed,
+    an_open_door_is_believed_no_longer_than_a_key,
+    a_crowd_of_guesses_keeps_no_known_key_out,
 );
 
 /// Ids from 1.
@@ -340,6 +342,32 @@ async fn refused_keys_take_no_more_memory_than_they_may(database: TempDatabase) 
     assert!(world.recalls(&issued), "guesses drive no good key out");
     let last = world.ring.recall(&made_up(guesses - 1));
     assert!(matches!(last, Some(Err(Refused::Unknown))));
+}
+
+async fn a_crowd_of_guesses_keeps_no_known_key_out(database: TempDatabase) {
+    let world = World::new(&database).await;
+    let (known, new) = (world.issue("acme", None).await, world.issue("acme", None).await);
+    world.ring.refresh().await.expect("asked");
+    world.ask(&known).await.expect("good");
+    world.ring.outlive();
+    assert!(!world.recalls(&known));
+    let crowd = world.ring.crowd();
+    assert!(matches!(world.ask(&new).await, Err(Refused::Crowded)));
+    world.ask(&known).await.expect("good");
+    drop(crowd);
+    world.ask(&new).await.expect("good");
+}
+
+async fn an_open_door_is_believed_no_longer_than_a_key(database: TempDatabase) {
+    let world = World::new(&database).await;
+    let door = Door::new(Policy::UntilKeys, Arc::clone(&world.ring), None);
+    assert_eq!(door.recall(None).expect("known").expect("open").id, "open");
+    world.ring.grow_old();
+    assert!(door.recall(None).is_none());
+    assert_eq!(door.admit(None).await.expect("open").id, "open", "it is asked for again");
+    world.execute("ALTER TABLE access_counters RENAME TO gone").await;
+    world.ring.grow_old();
+    assert!(matches!(door.admit(None).await, Err(Refused::Unavailable(_))));
 }
 
 async fn the_door_closes_with_the_first_key_and_stays_closed(database: TempDatabase) {

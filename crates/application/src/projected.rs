@@ -91,8 +91,8 @@ where
 }
 
 /// Asks for a wallet's `version` until it is `wanted`, for `at_most`, and gives that answer. `None`
-/// when neither the projection nor the write side has the wallet: what was just created is waited
-/// for, what was never created is not.
+/// when neither the projection nor the write side has the wallet. What the write side does not have is not
+/// waited for: no projection will show it.
 pub(crate) async fn ask_for_version<T, F>(
     (models, wallets): (&dyn ReadModels, &dyn Wallets),
     key: &WalletKey,
@@ -108,15 +108,18 @@ where
     if reached >= wanted {
         return Ok(Some(first));
     }
-    if reached == 0 && get_wallet(wallets, key.clone()).await?.is_none() {
-        return Ok(None);
-    }
-    let enough = |answer: &Projected<T>| version(&answer.value) >= wanted;
-    match ask_until(models, at_most, ask, enough).await? {
-        (answer, true) => Ok(Some(answer)),
-        (answer, false) => {
-            let awaited = Awaited::Version { wanted, reached: version(&answer.value) };
-            Err(ProjectionError::Behind(Behind { awaited, positions: answer.positions }))
+    let written = get_wallet(wallets, key.clone()).await?.map(|state| state.wallet.version());
+    let (answer, is_enough) = match written {
+        None if reached == 0 => return Ok(None),
+        Some(written) if written >= wanted => {
+            let enough = |answer: &Projected<T>| version(&answer.value) >= wanted;
+            ask_until(models, at_most, ask, enough).await?
         }
+        _ => (first, false),
+    };
+    if is_enough {
+        return Ok(Some(answer));
     }
+    let awaited = Awaited::Version { wanted, reached: version(&answer.value) };
+    Err(ProjectionError::Behind(Behind { awaited, positions: answer.positions }))
 }

@@ -10,10 +10,10 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Span;
-use wallex_ports::{AccessScope, Caller, ReadError, Recalled, Refused};
+use wallex_ports::{AccessScope, Caller, Recalled, Refused};
 
+use crate::foreign;
 use crate::problem::Problem;
-use crate::rate_limit::Tried;
 use crate::read;
 use crate::state::Api;
 
@@ -80,14 +80,19 @@ pub(crate) async fn admit(
 async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> {
     let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
     let bearer = bearer(req.headers());
-    let caller = match api.state.admission.recall(bearer) {
-        Some(Ok(caller)) => caller,
-        recalled => match bearer {
-            None => ask(api, None, recalled).await??,
-            Some(credential) => try_credential(api, req, credential, recalled).await?,
-        },
+    let caller = match (api.state.admission.recall(bearer), bearer) {
+        (Some(Ok(caller)), _) => caller,
+        (recalled, Some(credential)) => try_credential(api, req, credential, recalled).await?,
+        (Some(Err(refused)), None) => return Err(refused.into()),
+        (None, None) => {
+            let admission = Arc::clone(&api.state.admission);
+            ask(api, async move { admission.admit(None).await }).await?
+        }
     };
     Span::current().record("caller.id", caller.id.as_str());
+    if caller.is_open() {
+        foreign::refuse(req, api.state.settings.local_names_only)?;
+    }
     count(api, req, &caller)?;
     needs.check(&caller)?;
     Ok(caller)
@@ -102,28 +107,25 @@ async fn try_credential(
 ) -> Result<Arc<Caller>, Problem> {
     let peer = req.peer_addr();
     api.rate_limiter.may_try(credential, peer).map_err(Problem::too_many_failures)?;
-    let asked = ask(api, Some(credential), recalled).await?;
-    match &asked {
-        Ok(_) => api.rate_limiter.tried(credential, peer, Tried::Good),
-        // Others were good once, or may be: their senders guess nothing.
-        Err(Refused::Unknown) => api.rate_limiter.tried(credential, peer, Tried::Unknown),
-        Err(_) => {}
+    if let Some(recalled) = recalled {
+        api.rate_limiter.tried(credential, peer, &recalled);
+        return Ok(recalled?);
     }
-    Ok(asked?)
+    let (admission, limiter) = (Arc::clone(&api.state.admission), Arc::clone(&api.rate_limiter));
+    let credential = credential.to_owned();
+    // Counted where it is found out: who goes away before has tried all the same.
+    ask(api, async move {
+        let asked = admission.admit(Some(&credential)).await;
+        limiter.tried(&credential, peer, &asked);
+        asked
+    })
+    .await
 }
 
-/// Who sent `bearer`, where that is not recalled.
 async fn ask(
     api: &Api,
-    bearer: Option<&str>,
-    recalled: Recalled,
-) -> Result<Result<Arc<Caller>, Refused>, Problem> {
-    if let Some(recalled) = recalled {
-        return Ok(recalled);
-    }
-    let (admission, bearer) = (Arc::clone(&api.state.admission), bearer.map(ToOwned::to_owned));
-    // What is refused is an outcome here, not an error: it is counted first.
-    let asking = async move { Ok::<_, ReadError>(admission.admit(bearer.as_deref()).await) };
+    asking: impl Future<Output = Result<Arc<Caller>, Refused>> + Send + 'static,
+) -> Result<Arc<Caller>, Problem> {
     read::within(api, api.state.settings.read_timeout, asking).await
 }
 

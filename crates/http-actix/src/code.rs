@@ -12,6 +12,7 @@ pub(crate) enum Code {
     Unauthenticated,
     InsufficientScope,
     OperatorOnly,
+    ForeignOrigin,
     WalletNotFound,
     TransferNotFound,
     ProjectorNotFound,
@@ -49,13 +50,14 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 39] = [
+    pub(crate) const ALL: [Self; 40] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
         Self::Unauthenticated,
         Self::InsufficientScope,
         Self::OperatorOnly,
+        Self::ForeignOrigin,
         Self::WalletNotFound,
         Self::TransferNotFound,
         Self::ProjectorNotFound,
@@ -109,6 +111,9 @@ impl Code {
             }
             Self::OperatorOnly => {
                 (S::FORBIDDEN, "operator-only", "Only an operator of the server may do this")
+            }
+            Self::ForeignOrigin => {
+                (S::FORBIDDEN, "foreign-origin", "The request comes from somewhere else")
             }
             Self::WalletNotFound => (S::NOT_FOUND, "wallet-not-found", "There is no such wallet"),
             Self::ProjectorNotFound => {

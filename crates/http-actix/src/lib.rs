@@ -15,6 +15,7 @@ mod debit_wallet;
 mod docs;
 mod errors;
 mod fields;
+mod foreign;
 mod get_transfer;
 mod get_wallet;
 mod headers;

@@ -364,13 +364,14 @@ impl Modify for Secured {
 
 /// How a caller is refused who does not bring what is needed; the last is for when nobody can tell.
 fn refusals(needs: Needs) -> Vec<Code> {
-    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope];
+    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope, Code::ForeignOrigin];
     if needs == Needs::Operator || needs == Needs::Scope(AccessScope::Admin) {
         codes.push(Code::OperatorOnly);
     }
     codes.extend([
         Code::RateLimited,
         Code::Internal,
+        Code::Overloaded,
         Code::DatabaseUnavailable,
         Code::DatabaseNotMigrated,
         Code::IssuerUnavailable,

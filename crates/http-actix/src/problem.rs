@@ -191,6 +191,12 @@ impl Problem {
         }
     }
 
+    fn crowded() -> Self {
+        let detail = "Too many credentials that this server does not know yet are being looked at. \
+                      Nothing was done; try again.";
+        Self::new(Code::Overloaded, detail)
+    }
+
     fn issuer_unavailable(why: &Refused) -> Self {
         let detail = "The keys of the token issuer can't be had, so whether your token is good can't \
                       be told. Nothing was done; try again.";
@@ -260,6 +266,26 @@ impl Problem {
             "It takes longer than an answer may, and goes on in the background. See what became of \
              it before you ask again.",
         )
+    }
+
+    /// As it is told of work of several steps, of which some may have been done.
+    pub(crate) fn of_work(mut self) -> Self {
+        match self.code {
+            Code::DatabaseUnavailable => {
+                self.detail =
+                    "The database does not answer. What was asked for may have been done, \
+                               or in part: see what became of it before you ask again."
+                        .into();
+            }
+            Code::Internal => {
+                self.detail =
+                    "What was asked for may have been done, or in part. Report it with the \
+                               correlation id."
+                        .into();
+            }
+            _ => {}
+        }
+        self
     }
 
     pub(crate) fn transfer_not_found(transfer_id: TransferId) -> Self {
@@ -460,6 +486,7 @@ impl From<Refused> for Problem {
         match why {
             Refused::Unavailable(error) => error.into(),
             Refused::IssuerUnavailable(_) => Self::issuer_unavailable(&why),
+            Refused::Crowded => Self::crowded(),
             why => Self::unauthenticated(&why),
         }
     }

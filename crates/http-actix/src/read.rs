@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tracing::{Instrument, Span};
 
 use crate::problem::Problem;
@@ -18,11 +19,27 @@ where
     E: Send + 'static,
     Problem: From<E>,
 {
+    let late = |elapsed| Problem::database_unavailable(Some(&elapsed));
+    spawned(api, timeout, reading, late).await
+}
+
+/// The outcome of `working`, or what `late` makes of it that there is none after `timeout`.
+pub(crate) async fn spawned<T, E>(
+    api: &Api,
+    timeout: Duration,
+    working: impl Future<Output = Result<T, E>> + Send + 'static,
+    late: impl FnOnce(Elapsed) -> Problem,
+) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    Problem: From<E>,
+{
     // A task of its own is not dropped half-way through a query when the client goes away.
-    let task = api.runtime.spawn(reading.instrument(Span::current()));
+    let task = api.runtime.spawn(working.instrument(Span::current()));
     match tokio::time::timeout(timeout, task).await {
         Ok(Ok(outcome)) => Ok(outcome?),
         Ok(Err(panicked)) => Err(Problem::internal(&panicked)),
-        Err(elapsed) => Err(Problem::database_unavailable(Some(&elapsed))),
+        Err(elapsed) => Err(late(elapsed)),
     }
 }

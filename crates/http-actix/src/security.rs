@@ -1,7 +1,7 @@
 //! The headers that keep a browser from doing harm with an answer.
 //!
-//! There are no CORS headers: a page of another origin can't read what Wallex answers, and what it
-//! may send without asking first is not JSON, which is all that Wallex takes.
+//! There are no CORS headers: a page of another origin can't read what Wallex answers. What such a page
+//! may send without asking first is for [`foreign`](crate::foreign) to refuse.
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
@@ -44,7 +44,8 @@ enum Shows {
 
 impl Protection {
     pub(crate) fn of(req: &HttpRequest) -> Self {
-        Self { secure: connection::is_secure(req), shows: Shows::at(req.path()) }
+        // As it is routed: decoded.
+        Self { secure: connection::is_secure(req), shows: Shows::at(req.match_info().as_str()) }
     }
 
     pub(crate) fn add_to(self, answer: &mut ResponseHead) {

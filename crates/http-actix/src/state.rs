@@ -72,6 +72,9 @@ pub struct ApiSettings {
     /// How old a row of the outbox must be before a cleanup deletes it, when the request does not
     /// say.
     pub outbox_retention: Duration,
+    /// Whether a caller without a credential must ask for the server by a name that is not the
+    /// internet's: for one that is open because only its own machine reaches it.
+    pub local_names_only: bool,
     /// How often somebody may call.
     pub rate_limits: RateLimits,
 }
@@ -88,6 +91,7 @@ impl Default for ApiSettings {
             head_bytes_max: 16 * 1024,
             target_bytes_max: 4 * 1024,
             outbox_retention: Duration::from_secs(24 * 60 * 60),
+            local_names_only: false,
             rate_limits: RateLimits::default(),
         }
     }
@@ -127,7 +131,7 @@ impl Lifecycle {
 pub(crate) struct Api {
     pub(crate) state: ApiState,
     /// Who has called how often.
-    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
     /// Where the database is read. A connection belongs to the runtime that opened it, and actix
     /// gives every worker a runtime of its own that ends before the lane does: a connection opened
     /// there would be dead in the pool when the last commands are committed.
@@ -137,7 +141,7 @@ pub(crate) struct Api {
 impl Api {
     /// Must be called on the runtime that the lane runs on.
     pub(crate) fn new(state: ApiState) -> Self {
-        let rate_limiter = RateLimiter::new(state.settings.rate_limits);
+        let rate_limiter = Arc::new(RateLimiter::new(state.settings.rate_limits));
         Self { state, rate_limiter, runtime: Handle::current() }
     }
 }

@@ -84,6 +84,8 @@ struct Discovery {
 /// The issuer, as its documents say.
 pub(crate) struct Issuer {
     http: reqwest::Client,
+    /// For what is on this machine: no proxy is asked for that.
+    local: reqwest::Client,
     issuer: String,
     discovery: Url,
     /// Where its keys are, when that is configured.
@@ -116,16 +118,9 @@ impl Issuer {
         let discovery = url("WALLEX_JWT_ISSUER", &discovery)?;
         let jwks = settings.jwks_url.as_deref();
         let jwks = jwks.map(|text| url("WALLEX_JWT_JWKS_URL", text)).transpose()?;
-        let mut builder = reqwest::Client::builder()
-            // Whoever can make the issuer redirect must not choose whom we ask.
-            .redirect(Policy::none())
-            .timeout(FETCH_TIMEOUT)
-            .user_agent(concat!("wallex/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&discovery) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(IssuerError::Client)?;
-        Ok(Self { http, issuer: settings.issuer.clone(), discovery, jwks })
+        let http = client().build().map_err(IssuerError::Client)?;
+        let local = client().no_proxy().build().map_err(IssuerError::Client)?;
+        Ok(Self { http, local, issuer: settings.issuer.clone(), discovery, jwks })
     }
 
     async fn keys(&self) -> Result<KeySet, FetchError> {
@@ -146,8 +141,12 @@ impl Issuer {
         if issuer != self.issuer {
             return Err(FetchError::OtherIssuer { url: url.clone(), found: issuer });
         }
-        checked_url(&jwks_uri)
-            .map_err(|problem| FetchError::BadJwksUri { found: jwks_uri, problem })
+        match checked_url(&jwks_uri) {
+            // An issuer elsewhere has nothing to say about what is on this machine.
+            Ok(found) if found.scheme() == "http" && !is_loopback(url) => Err(UrlError::NotSecret),
+            checked => checked,
+        }
+        .map_err(|problem| FetchError::BadJwksUri { found: jwks_uri, problem })
     }
 
     async fn document(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
@@ -155,7 +154,8 @@ impl Issuer {
             url: url.clone(),
             source: source.without_url().into(),
         };
-        let mut response = self.http.get(url.clone()).send().await.map_err(unreachable)?;
+        let http = if is_loopback(url) { &self.local } else { &self.http };
+        let mut response = http.get(url.clone()).send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         if status != 200 {
             return Err(FetchError::Status { url: url.clone(), status });
@@ -169,6 +169,14 @@ impl Issuer {
         }
         Ok(body)
     }
+}
+
+fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        // Whoever can make the issuer redirect must not choose whom we ask.
+        .redirect(Policy::none())
+        .timeout(FETCH_TIMEOUT)
+        .user_agent(concat!("wallex/", env!("CARGO_PKG_VERSION")))
 }
 
 #[async_trait]

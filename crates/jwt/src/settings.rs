@@ -58,7 +58,8 @@ pub fn checked_url(text: &str) -> Result<Url, UrlError> {
     }
 }
 
-/// Whether `url` stays on this machine. Only addresses count: a name is what a resolver makes of it.
+/// Whether `url` stays on this machine. Of names only `localhost` does (RFC 6761, section 6.3): what others
+/// are is for a resolver to say.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

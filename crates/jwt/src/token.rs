@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::algorithm::Algorithm;
@@ -32,7 +32,13 @@ pub(crate) enum Malformed {
 struct Header {
     alg: String,
     kid: Option<String>,
-    crit: Option<Value>,
+    /// Whatever it is: `null` is there, too.
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 /// A token of which nothing is verified yet.
@@ -61,7 +67,7 @@ impl<'t> Token<'t> {
             return Err(Malformed::BadHeader);
         }
         let header: Header = serde_json::from_slice(&header).map_err(|_| Malformed::BadHeader)?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Malformed::Critical);
         }
         Ok(Self {
@@ -137,6 +143,8 @@ mod tests {
         }
         let critical = r#"{"alg":"ES256","crit":["b64"],"b64":false}"#;
         assert_eq!(malformed(&token(critical)), Malformed::Critical);
+        let null = r#"{"alg":"ES256","crit":null}"#;
+        assert_eq!(malformed(&token(null)), Malformed::Critical);
         let long = format!("{}{}", unpadded, "A".repeat(TOKEN_BYTES_MAX));
         assert_eq!(malformed(&long), Malformed::TooLong);
     }

@@ -184,6 +184,9 @@ pub enum Refused {
     /// It was taken back.
     #[error("the credential was revoked")]
     Revoked,
+    /// Too many others that nobody knows are being looked at.
+    #[error("too many credentials are being looked at")]
+    Crowded,
     /// Whether it is good can't be told now.
     #[error(transparent)]
     Unavailable(#[from] ReadError),

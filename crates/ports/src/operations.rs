@@ -278,7 +278,7 @@ impl Missing {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// One of the same kind is running.
-    #[error("a {} is running already: {}", .0.kind.as_str(), .0.id)]
+    #[error("a {} is running already", .0.kind.as_str())]
     Running(Box<Operation>),
     /// There is no such wallet, or no such shard.
     #[error("there is no such {}", .0.as_str())]

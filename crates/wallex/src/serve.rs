@@ -23,7 +23,7 @@ use wallex_unit_of_work::SqlCommitter;
 
 use crate::access::{Access, Watching};
 use crate::adapters::{SystemClock, UuidV7Ids};
-use crate::config::Config;
+use crate::config::{AuthMode, Config};
 use crate::metrics::Metrics;
 use crate::projections::Projections;
 use crate::signals::Stop;
@@ -55,9 +55,25 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
     let upkeep = tokio::spawn(upkeep.run());
     tracing::info!(database = db.describe(), "projecting");
     stop.asked().await;
-    projections.shutdown().await;
-    upkeep.await.context("upkeep failed")?;
-    db.close().await;
+    let closed = async {
+        projections.shutdown().await;
+        upkeep.await.context("upkeep failed")?;
+        db.close().await;
+        Ok(())
+    };
+    in_time(&config, closed).await
+}
+
+/// The end of a process: nothing is acknowledged any more, so a database that does not answer is left as
+/// it is.
+async fn in_time(
+    config: &Config,
+    closed: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    match timeout(config.server.shutdown_timeout, closed).await {
+        Ok(closed) => closed?,
+        Err(_) => tracing::warn!("the database did not answer: its connections are left open"),
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -238,23 +254,30 @@ impl Running {
         if projected.is_err() {
             tracing::warn!("a projection was still at work: its transaction is rolled back");
         }
-        self.upkeep.await.context("upkeep failed")?;
-        self.watching.end().await.context("what follows the keys failed")?;
         if finished.is_err() {
             bail!(
                 "commands were still waiting for the database after WALLEX_SHUTDOWN_TIMEOUT_MS; \
                  their idempotency keys tell what became of them"
             );
         }
-        self.db.close().await;
-        tracing::info!("stopped");
-        Ok(())
+        let closed = async {
+            self.upkeep.await.context("upkeep failed")?;
+            self.watching.end().await.context("what follows the keys failed")?;
+            self.db.close().await;
+            Ok(())
+        };
+        in_time(config, closed).await
     }
 }
 
 /// What the API deletes when it is asked to without an age is what upkeep deletes by itself.
 fn api_settings(config: &Config) -> ApiSettings {
-    ApiSettings { outbox_retention: config.outbox_retention, ..config.api.clone() }
+    ApiSettings {
+        outbox_retention: config.outbox_retention,
+        // Where it was not asked for by name that a server is open, it is for its own machine.
+        local_names_only: config.auth == AuthMode::Auto,
+        ..config.api.clone()
+    }
 }
 
 fn server_settings(config: &Config) -> ServerSettings {

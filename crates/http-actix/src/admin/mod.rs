@@ -27,6 +27,7 @@ mod retry;
 pub(crate) mod schemas;
 mod start_projector;
 mod statistics;
+mod steer;
 mod stop_projector;
 mod sweep_idempotency;
 

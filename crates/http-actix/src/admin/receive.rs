@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
-use tracing::{Instrument, Span};
+use tracing::Span;
 use wallex_application::Audited;
 use wallex_domain::{TenantId, WalletId};
 use wallex_ports::{Actor, Caller, DeadLetterError, WalletKey};
@@ -17,7 +17,7 @@ use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::state::Api;
-use crate::{access, body, correlation};
+use crate::{access, body, correlation, read};
 
 /// What stands for a body that was not sent.
 const NOTHING: &[u8] = b"{}";
@@ -142,10 +142,6 @@ where
     E: Send + 'static,
     Problem: From<E>,
 {
-    let task = api.runtime.spawn(working.instrument(Span::current()));
-    match tokio::time::timeout(timeout, task).await {
-        Ok(Ok(outcome)) => Ok(outcome?),
-        Ok(Err(panicked)) => Err(Problem::internal(&panicked)),
-        Err(_) => Err(Problem::still_under_way()),
-    }
+    let done = read::spawned(api, timeout, working, |_| Problem::still_under_way()).await;
+    done.map_err(Problem::of_work)
 }

@@ -2,11 +2,10 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use wallex_ports::{Projectors as _, SteerError};
 
 use super::json::ProjectorListJson;
 use super::openapi::{ProjectorPath, SteerProblems};
-use super::receive::{self, no_fields, projector_in_path};
+use super::steer::{Steer, steer};
 use crate::openapi::CorrelationHeader;
 use crate::problem::Problem;
 use crate::state::Api;
@@ -31,15 +30,5 @@ pub(crate) async fn stop_projector(
     payload: Payload,
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let named = |_: &mut _, errors: &mut _| projector_in_path(&req, errors);
-    let (name, ()) = receive::write(&req, payload, &api, named, no_fields).await?;
-    let projectors = receive::audited(&req, &api, &api.state.projectors);
-    let working = async move {
-        projectors.stop(&name).await?;
-        let mut statuses = projectors.status().await?;
-        statuses.retain(|status| status.projector == name);
-        Ok::<_, SteerError>(statuses)
-    };
-    let statuses = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
-    Ok(HttpResponse::Ok().json(ProjectorListJson::from(statuses.as_slice())))
+    steer(&req, payload, &api, Steer::Stop).await
 }

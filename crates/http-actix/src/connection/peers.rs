@@ -53,8 +53,9 @@ impl Drop for Place {
     }
 }
 
-/// Whom an address belongs to.
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one sender: an IPv4 address, or the /64 of an IPv6 address, which is the least that
+/// anybody is given.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let host_bits = u128::from(u64::MAX);

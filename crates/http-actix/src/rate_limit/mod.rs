@@ -16,18 +16,20 @@ mod bucket;
 mod buckets;
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use lru::LruCache;
 use tokio::time::Instant;
-use wallex_ports::Caller;
+use wallex_ports::{Caller, Refused};
 
 use self::bucket::Rule;
 use self::buckets::{Buckets, bounded};
+
+use crate::connection::network;
 
 pub(crate) use self::bucket::Allowance;
 
@@ -118,28 +120,26 @@ impl RateLimiter {
     }
 
     /// Remembers what became of a credential that was looked at.
-    pub(crate) fn tried(&self, credential: &str, peer: Option<SocketAddr>, outcome: Tried) {
+    pub(crate) fn tried(
+        &self,
+        credential: &str,
+        peer: Option<SocketAddr>,
+        outcome: &Result<Arc<Caller>, Refused>,
+    ) {
         let (Some(failures), Some(peer)) = (&self.failures, peer) else { return };
         match outcome {
-            Tried::Good => failures.remember(credential),
-            Tried::Unknown => {
+            Ok(_) => failures.remember(credential),
+            Err(Refused::Unknown) => {
                 failures.buckets.take(&network(peer.ip()), self.now_ns());
             }
+            // Others were good once, or may be: their senders guess nothing.
+            Err(_) => {}
         }
     }
 
     fn now_ns(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-/// What became of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tried {
-    /// It is somebody's.
-    Good,
-    /// It never was.
-    Unknown,
 }
 
 impl Failures {
@@ -153,18 +153,6 @@ impl Failures {
 
     fn good(&self) -> std::sync::MutexGuard<'_, LruCache<u64, ()>> {
         self.good.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What counts as one sender: an IPv4 address, or the /64 of an IPv6 address, which is the least that
-/// anybody is given.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
     }
 }
 
@@ -223,7 +211,7 @@ mod tests {
         let limiter = limiter(0, 0, 0);
         assert_eq!(limiter.count(&caller("key:a"), at("10.0.0.1")), None);
         for _ in 0..10_000 {
-            limiter.tried("wlx_guess", at("10.0.0.1"), Tried::Unknown);
+            limiter.tried("wlx_guess", at("10.0.0.1"), &Err(Refused::Unknown));
             assert_eq!(limiter.may_try("wlx_guess", at("10.0.0.1")), Ok(()));
         }
     }
@@ -268,10 +256,10 @@ mod tests {
     async fn an_address_that_guesses_is_not_listened_to_for_a_while() {
         let limiter = limiter(0, 0, 3);
         let (guesser, other) = (at("10.0.0.1"), at("10.0.0.2"));
-        limiter.tried("wlx_good", guesser, Tried::Good);
+        limiter.tried("wlx_good", guesser, &Ok(Arc::new(caller("key:a"))));
         for guess in ["a", "b", "c"] {
             assert_eq!(limiter.may_try(guess, guesser), Ok(()));
-            limiter.tried(guess, guesser, Tried::Unknown);
+            limiter.tried(guess, guesser, &Err(Refused::Unknown));
         }
         let refused = limiter.may_try("wlx_new", guesser).expect_err("too many");
         assert_eq!(refused, 20);

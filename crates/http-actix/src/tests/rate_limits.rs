@@ -1,8 +1,10 @@
 //! Who calls too often, and who guesses.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::poll_immediate;
 use wallex_ports::AccessScope::{self, WalletsRead};
 
 use super::*;
@@ -152,4 +154,19 @@ async fn limits_are_described() {
     }
     assert!(headers("429").contains_key("Retry-After"));
     assert!(json["paths"]["/livez"]["get"]["responses"].get("429").is_none());
+}
+
+#[actix_web::test]
+async fn guesses_count_though_nobody_waits_for_the_answer() {
+    let harness = harness(0, 0, 3);
+    harness.gate.know("known", "acme", &[WalletsRead]);
+    let client = harness.start().await;
+    let get = |bearer: &str| client.call(from(PEER, TestRequest::get().uri("/wallets/w"), bearer));
+    for guess in ["a", "b", "c"] {
+        let is_answered = poll_immediate(pin!(get(guess))).await.is_some();
+        assert!(!is_answered, "its sender goes away before");
+        // What was begun for it has its turn.
+        tokio::task::yield_now().await;
+    }
+    get("d").await.problem(429, "rate-limited");
 }
