@@ -34,6 +34,7 @@ mod list_events;
 mod metrics_page;
 mod openapi;
 mod overload;
+mod planted;
 mod preconditions;
 mod projections;
 mod prometheus_tools;

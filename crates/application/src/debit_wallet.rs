@@ -1,6 +1,6 @@
 //! Letting money go out.
 
-use wallex_domain::{Amount, Balance, DebitError, Memo, Wallet, WalletId};
+use wallex_domain::{Amount, DebitError, Memo, WalletId};
 
 use crate::{Decision, Precondition, Refusal, Success, lane::Deciding};
 
@@ -18,23 +18,12 @@ pub struct DebitWallet {
 impl DebitWallet {
     pub(crate) fn decide(&self, if_match: &Precondition, deciding: &mut Deciding<'_>) -> Decision {
         let (key, state) = deciding.existing(&self.wallet_id, if_match)?;
-        let wallet = if wallex_ports::planted::passes("debit-from-stale-state", 5) {
-            richer(&state.wallet)
-        } else {
-            state.wallet
-        };
-        let debited = wallet
+        let debited = state
+            .wallet
             .debit(self.amount, self.memo.clone())
             .map_err(|error| refused(&self.wallet_id, error))?;
         Ok(Success::Moved(deciding.record(&key, debited)))
     }
-}
-
-/// A planted defect: the wallet as it may have been once, when it held more.
-fn richer(wallet: &Wallet) -> Wallet {
-    let (id, owner) = (wallet.id().clone(), wallet.owner_id().clone());
-    let balance = Balance::new(1_000_000).unwrap_or(Balance::ZERO);
-    Wallet::from_snapshot(id, owner, wallet.currency(), balance, wallet.version())
 }
 
 pub(crate) fn refused(wallet_id: &WalletId, error: DebitError) -> Refusal {

@@ -12,11 +12,13 @@
 
 mod cleanup;
 mod read;
+#[cfg(debug_assertions)]
+mod spoil;
 mod tail;
 
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use wallex_database::{Backend, Database, Row, RowError, With, read_error};
-use wallex_ports::{OutboxShard, ReadError, planted};
+use wallex_ports::{OutboxShard, ReadError};
 
 pub use cleanup::clean;
 pub use read::read_after;
@@ -30,36 +32,13 @@ const COLUMNS: &str = "shard, position, tenant, wallet_id, version, type, event_
 pub fn enqueue_appended(with: &mut With) {
     // In the database's time, which the lag is measured in: nodes' clocks differ.
     let now_ms = Backend::Postgres.now_ms();
-    with.part(
-        "enqueued",
-        format!(
-            "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
-             FROM appended{} RETURNING 1",
-            if planted::is("drop-outbox-row") { " WHERE position % 17 <> 0" } else { "" }
-        ),
+    let enqueued = format!(
+        "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {COLUMNS}, {now_ms} \
+         FROM appended RETURNING 1"
     );
-    if planted::is("double-outbox-row") {
-        let columns = COLUMNS.replace("position", "-position").replace("type", "type || '2'");
-        with.part(
-            "doubled",
-            format!(
-                "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {columns}, {now_ms} \
-                 FROM appended WHERE position % 17 = 0 RETURNING 1"
-            ),
-        );
-    }
-}
-
-/// What a planted defect does on SQLite to the rows that were just written.
-fn defect() -> String {
-    if planted::is("drop-outbox-row") {
-        return "DELETE FROM outbox WHERE position % 17 = 0".to_owned();
-    }
-    let columns = COLUMNS.replace("position", "-position").replace("type", "type || '2'");
-    format!(
-        "INSERT INTO outbox ({COLUMNS}, created_at_ms) SELECT {columns}, created_at_ms \
-         FROM outbox WHERE position % 17 = 0"
-    )
+    #[cfg(debug_assertions)]
+    let enqueued = spoil::enqueued(with, enqueued);
+    with.part("enqueued", enqueued);
 }
 
 /// On SQLite: inserts the rows of the `count` events of `shard` behind the position `before`, in the
@@ -80,18 +59,14 @@ pub async fn enqueue_after(
     );
     let numbers = [before, before + count].map(|n| Value::from(n.cast_signed()));
     let values: Vec<Value> = [i64::from(shard).into()].into_iter().chain(numbers).collect();
-    let statement = Backend::Sqlite.statement(sql, values.clone());
+    let statement = Backend::Sqlite.statement(sql, values);
     let written = conn.execute_raw(statement).await?.rows_affected();
-    if planted::is("drop-outbox-row") || planted::is("double-outbox-row") {
-        let sql = format!("{} AND shard = $1 AND position > $2 AND position <= $3", defect());
-        let statement = Backend::Sqlite.statement(sql, values);
-        return conn.execute_raw(statement).await.map(drop);
+    if written != count {
+        return Err(DbErr::Custom(format!("{written} of {count} outbox rows were written")));
     }
-    if written == count {
-        Ok(())
-    } else {
-        Err(DbErr::Custom(format!("{written} of {count} outbox rows were written")))
-    }
+    #[cfg(debug_assertions)]
+    spoil::rows(conn, shard, before, count).await?;
+    Ok(())
 }
 
 /// How far the slowest consumer is behind.

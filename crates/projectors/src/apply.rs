@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use sea_orm::DbErr;
 use thiserror::Error;
 use wallex_database::is_taken;
-use wallex_ports::{WalletKey, planted};
+use wallex_ports::WalletKey;
 
 use crate::checkpoint::Seat;
 use crate::event::{Batch, Event};
@@ -58,18 +58,12 @@ impl Step<'_> {
         // Every round but the last finds a wallet more, or an earlier event of one; one finds that the
         // batch is not new.
         for _ in 0..=events.len() + 1 {
-            planted::pass("before-projection");
-            let mut tx = self.store.begin().await?;
+            let tx = self.store.begin().await?;
             let rate = self.events_per_second;
             let Some(filled) = tx.advance(self.seat, from, to, rate).await? else {
                 tx.rollback().await?;
                 return Ok(Applied::SeatLost);
             };
-            if planted::is("checkpoint-outside-transaction") {
-                tx.commit().await?;
-                tx = self.store.begin().await?;
-            }
-            planted::pass("between-checkpoint-and-effect");
             let parking = tx.parking(&wallets, filled).await?;
             let new: Vec<&Poison> =
                 poison.values().filter(|p| !parking.parked.contains(&p.wallet)).collect();
@@ -80,18 +74,13 @@ impl Step<'_> {
                 parking.parked.contains(&event.wallet)
                     || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
             };
-            let due = events.iter().filter(|event| !waits(event));
-            let skipped =
-                |event: &&Event| planted::is("skip-event") && event.position.is_multiple_of(17);
-            let due: Vec<&Event> = due.filter(|event| !skipped(event)).collect();
+            let due: Vec<&Event> = events.iter().filter(|event| !waits(event)).collect();
             let shard = self.seat.shard;
             let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };
             let applying = AssertUnwindSafe(tx.project(&batch)).catch_unwind();
             match applying.await.map_err(|_| BatchError::Panicked)? {
                 Ok(()) => {
-                    planted::pass("between-effect-and-commit");
                     tx.commit().await?;
-                    planted::pass("behind-projection");
                     let parked = poison.into_values();
                     let parked = parked.filter(|p| !parking.parked.contains(&p.wallet)).collect();
                     return Ok(Applied::Committed { parked });

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Database, Row, RowError};
-use wallex_ports::planted;
 
 use crate::parking::Filled;
 
@@ -88,9 +87,6 @@ pub(crate) async fn take(
 
 impl Seat {
     fn is_mine() -> &'static str {
-        if planted::is("lease-without-fencing") {
-            return "projector = $1 AND shard = $2 AND epoch >= $3 AND wanted_state <> 'stopped'";
-        }
         "projector = $1 AND shard = $2 AND epoch = $3 AND wanted_state <> 'stopped'"
     }
 
@@ -123,11 +119,10 @@ impl Seat {
         let sql = format!(
             "UPDATE projector_checkpoints SET position = $5, updated_at_ms = {}, \
              lease_until_ms = {}, events_per_second = $6, last_error = '' \
-             WHERE {} AND {} RETURNING {}{settings}",
+             WHERE {} AND position = $4 RETURNING {}{settings}",
             backend.now_ms(),
             lease_until(backend, lease),
             Self::is_mine(),
-            if planted::is("lease-without-fencing") { "position >= $4" } else { "position = $4" },
             Filled::columns()
         );
         let numbers = [from, to, events_per_second].map(|n| Value::from(n.cast_signed()));

@@ -15,6 +15,8 @@ mod read_model;
 mod reconcile;
 mod recovery;
 mod rows;
+#[cfg(debug_assertions)]
+mod spoil;
 mod sql_store;
 mod status;
 mod store;

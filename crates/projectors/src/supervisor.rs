@@ -13,6 +13,7 @@ use wallex_ports::BoxError;
 use crate::checkpoint::{self, Wanted};
 use crate::projector::Projector;
 use crate::sql_store::SqlProjectorStore;
+use crate::store::ProjectorStore;
 use crate::worker::{LEASE, Signals, Worker, WorkerSettings};
 
 /// How often a database that is not migrated is looked at again.
@@ -100,20 +101,16 @@ impl Workers {
             wanted: if self.auto_start { Wanted::AtAll } else { Wanted::ByHand },
             lease: LEASE,
         };
+        let store: Arc<dyn ProjectorStore> = Arc::new(store);
+        #[cfg(debug_assertions)]
+        let store = crate::spoil::store(store, &self.db);
         let batch_events_max = self.settings.batch_events_max.unwrap_or(match self.db.backend() {
             Backend::Postgres => POSTGRES_BATCH_EVENTS_MAX,
             Backend::Sqlite => SQLITE_BATCH_EVENTS_MAX,
         });
         let signals = Signals { stop: stop.clone(), committed: self.committed.clone() };
         let (tail, applied) = (Arc::clone(&self.tail), self.applied.clone());
-        Worker::new(
-            Arc::new(store),
-            tail,
-            batch_events_max,
-            self.settings.clone(),
-            signals,
-            applied,
-        )
+        Worker::new(store, tail, batch_events_max, self.settings.clone(), signals, applied)
     }
 
     async fn prepare(&self) -> Result<u16, BoxError> {

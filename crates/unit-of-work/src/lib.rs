@@ -28,6 +28,8 @@ mod batch;
 mod committer;
 mod postgres;
 mod rows;
+#[cfg(debug_assertions)]
+mod spoil;
 mod sqlite;
 
 pub use committer::SqlCommitter;

@@ -9,6 +9,8 @@ mod config;
 mod healthcheck;
 mod metrics;
 mod migrate;
+#[cfg(debug_assertions)]
+mod planted;
 mod projections;
 mod sentence;
 mod serve;

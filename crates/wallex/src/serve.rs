@@ -17,7 +17,7 @@ use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_jwt::JwtAuthenticator;
 use wallex_migrations::{MigrateError, SchemaReadiness};
 use wallex_outbox::Tail;
-use wallex_ports::{Authenticator, NotReady, Readiness};
+use wallex_ports::{Authenticator, NotReady, Readiness, Wallets};
 use wallex_postgres_eventstore::EventStore;
 use wallex_unit_of_work::SqlCommitter;
 
@@ -39,7 +39,8 @@ const BACKLOG: u32 = 4_096;
 /// # Errors
 /// When it can't start.
 pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
-    say_what_is_planted();
+    #[cfg(debug_assertions)]
+    crate::planted::say_so();
     let mut stop = Stop::on_signals().context("signals can't be received")?;
     let metrics = Metrics::install()?;
     let db = tokio::select! {
@@ -83,7 +84,8 @@ async fn in_time(
 /// # Errors
 /// When it can't start, or can't finish what was accepted in time.
 pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
-    say_what_is_planted();
+    #[cfg(debug_assertions)]
+    crate::planted::say_so();
     let mut stop = Stop::on_signals().context("signals can't be received")?;
     let metrics = Metrics::install()?;
     let reloader = TlsFiles::of(&config)?.map(Reloader::start).transpose()?;
@@ -106,13 +108,6 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
     }
     announce(pretty, &url, is_open, &db.describe());
     running.until(stop, &config).await
-}
-
-/// A build for tests may be broken on purpose: nobody should take it for another.
-fn say_what_is_planted() {
-    if let Some(planted) = wallex_ports::planted::banner() {
-        tracing::error!("{planted}");
-    }
 }
 
 /// Who knows the tokens of the configured issuer, where there is one.
@@ -205,6 +200,9 @@ impl Running {
             clock: Arc::new(SystemClock),
             ids: Arc::new(UuidV7Ids),
         };
+        let readers: Arc<dyn Wallets> = events.clone();
+        #[cfg(debug_assertions)]
+        let (ports, readers) = crate::planted::around(ports, readers);
         let (commands, lane) = CommandLane::spawn(ports, config.lane.clone());
         let auto_start = config.projectors_auto_start;
         let projections = Projections::start(config, &db, tail, auto_start, commands.committed());
@@ -213,7 +211,7 @@ impl Running {
             admission: access.door,
             audit: access.audit,
             lane: commands,
-            wallets: Arc::new(GroupedWallets::spawn(events.clone())),
+            wallets: Arc::new(GroupedWallets::spawn(readers)),
             events,
             read_models: Arc::clone(&projections.read_models),
             projectors: Arc::clone(&projections.projectors),

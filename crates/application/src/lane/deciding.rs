@@ -110,12 +110,6 @@ impl<'a> Deciding<'a> {
         let event_id = self.ids.next().into();
         let place = (key, expected_version + 1, previous);
         let event = NewEvent::chained(place, event_id, event, metadata, state.updated_at);
-        if planted::is("transfer-twice")
-            && let Some(twice) = self.twice(key, &event, expected_version, &state)
-        {
-            self.appends.push(twice);
-            return state;
-        }
         self.appends.push(StreamAppend {
             stream: key.clone(),
             expected_version,
@@ -123,32 +117,6 @@ impl<'a> Deciding<'a> {
             state: state.clone(),
         });
         state
-    }
-
-    /// A planted defect: the leg of a transfer a second time, if the wallet bears it.
-    fn twice(
-        &self,
-        key: &WalletKey,
-        event: &NewEvent,
-        expected_version: u64,
-        state: &WalletState,
-    ) -> Option<StreamAppend> {
-        let mut second = event.event.clone();
-        match &mut second {
-            WalletEvent::Debited(m) if m.transfer.is_some() => {
-                m.balance_after = m.balance_after.checked_sub(m.amount)?;
-            }
-            WalletEvent::Credited(m) if m.transfer.is_some() => {
-                m.balance_after = m.balance_after.checked_add(m.amount)?;
-            }
-            _ => return None,
-        }
-        let state = self.after(key, Some(state), &second);
-        let place = (key, expected_version + 2, event.hash);
-        let (id, metadata) = (self.ids.next().into(), event.metadata.clone());
-        let second = NewEvent::chained(place, id, second, metadata, state.updated_at);
-        let events = vec![event.clone(), second];
-        Some(StreamAppend { stream: key.clone(), expected_version, events, state })
     }
 
     fn after(
@@ -165,12 +133,7 @@ impl<'a> Deciding<'a> {
             }
             Some(before) => {
                 let mut after = before.clone();
-                match after.wallet.apply(event) {
-                    Err(_) if planted::is("debit-from-stale-state") => {
-                        after.wallet = overdrawn(&before.wallet, event);
-                    }
-                    applied => applied.expect(FOLLOWS),
-                }
+                after.wallet.apply(event).expect(FOLLOWS);
                 // Clocks of nodes differ; a wallet's own time does not go back.
                 after.updated_at = self.now.max(before.updated_at);
                 after
@@ -181,22 +144,9 @@ impl<'a> Deciding<'a> {
     /// What was read and not appended to, and what was appended.
     pub(crate) fn finish(self) -> (Vec<StreamVersion>, Vec<StreamAppend>) {
         let Self { mut reads, appends, .. } = self;
-        if planted::is("skip-version-check") {
-            reads.clear();
-        }
         reads.retain(|read| appends.iter().all(|append| append.stream != read.stream));
         (reads, appends)
     }
-}
-
-/// A planted defect: the wallet as an event says that it is, whatever it was before.
-fn overdrawn(wallet: &Wallet, event: &WalletEvent) -> Wallet {
-    let balance = match event {
-        WalletEvent::Created { initial_balance, .. } => *initial_balance,
-        WalletEvent::Credited(m) | WalletEvent::Debited(m) => m.balance_after,
-    };
-    let (id, owner) = (wallet.id().clone(), wallet.owner_id().clone());
-    Wallet::from_snapshot(id, owner, wallet.currency(), balance, wallet.version() + 1)
 }
 
 pub(crate) fn key_of(tenant: &TenantId, wallet_id: &WalletId) -> WalletKey {

@@ -1,28 +1,27 @@
 //! Deciding and committing a group of commands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tracing::Instrument as _;
 use wallex_ports::{
     Claim, CommitError, KeyScope, LockedWallets, NotMigrated, ReadError, StoredAnswer,
-    StoredRecord, Unit, UnitOutcome, WalletKey, planted,
+    StoredRecord, Unit, UnitOutcome, WalletKey,
 };
 
+use super::answers::{Decided, defer_same_keys, replay, scope_of};
 use super::cache::StateCache;
 use super::commit::{commit, with_deadline};
 use super::deciding::{WorkingStates, key_of};
 use super::queue::Waiting;
 use super::read::read;
-use super::{
-    Deciding, LOOKED_UP_BATCHES, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, TRIES_MAX,
-};
-use crate::{Action, Answer, Command, CommandError, Decision};
+use super::{Deciding, LOOKED_UP_BATCHES, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX};
+use crate::{Action, Command, CommandError, Decision};
 
 /// Commands that are decided in order and committed together.
 pub(crate) struct Group {
-    waiting: Vec<Waiting>,
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Group {
@@ -43,35 +42,14 @@ impl Group {
     }
 }
 
-/// A command whose decision stands, if its unit commits.
-struct Decided {
-    waiting: Waiting,
-    answer: StoredAnswer,
-    outcome: &'static str,
-}
-
-impl Decided {
-    /// Tells the client, now that it is durable or known to be true.
-    fn answer(self) {
-        let Self { waiting, answer, outcome } = self;
-        let kind = waiting.command.action.name();
-        metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome)
-            .increment(1);
-        if waiting.command.idempotency.is_some() {
-            count_key("miss");
-        }
-        waiting.answer(Ok(Answer { stored: answer, replayed: false }));
-    }
-}
-
 /// The lane's state: the cache, and what it needs from the outside.
 pub(crate) struct Lane {
-    ports: LanePorts,
+    pub(crate) ports: LanePorts,
     settings: LaneSettings,
-    cache: StateCache,
+    pub(crate) cache: StateCache,
     /// How many batches are still to be looked up before they are decided. In between, keys are believed
     /// to be new, and so are the wallets that are created: the transaction finds out.
-    looking: u32,
+    pub(crate) looking: u32,
     /// Counts the transactions that wrote events.
     committed: watch::Sender<u64>,
 }
@@ -146,10 +124,8 @@ impl Lane {
         };
         let (decided, units) = self.decide(group, states);
         let units: Arc<[Unit]> = units.into();
-        planted::pass("before-commit");
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
-                planted::pass("after-commit");
                 let wrote = |(unit, outcome): (&Unit, &UnitOutcome)| {
                     matches!(outcome, UnitOutcome::Committed) && !unit.appends.is_empty()
                 };
@@ -265,9 +241,6 @@ impl Lane {
 
     fn claim(&self, command: &Command, answer: &StoredAnswer) -> Option<Claim> {
         let scope = scope_of(command)?;
-        if planted::passes("forget-key", 3) {
-            return None;
-        }
         let request_hash = command.idempotency.as_ref()?.request_hash;
         let ttl_ms = u64::try_from(self.settings.idempotency_ttl.as_millis()).unwrap_or(u64::MAX);
         Some(Claim { scope, request_hash, answer: answer.clone(), ttl_ms })
@@ -287,15 +260,6 @@ impl Lane {
             decided.waiting.command.context.span.follows_from(&span);
         }
         let deadline = self.settings.commit_deadline;
-        if planted::is("acknowledge-before-commit") {
-            return Ok(self.commit_later(units));
-        }
-        if planted::is("lose-batch-tail") && units.len() > 1 && locked.is_none() {
-            let (_, whole) = units.split_last().expect("invariant: more than one");
-            let mut outcomes = commit(&self.ports, whole.to_vec().into(), deadline).await?;
-            outcomes.push(UnitOutcome::Committed);
-            return Ok(outcomes);
-        }
         let started = tokio::time::Instant::now();
         let outcomes = match locked {
             Some(locked) => {
@@ -308,97 +272,7 @@ impl Lane {
         outcomes
     }
 
-    /// A planted defect: says that all is committed, and does it in a moment.
-    fn commit_later(&self, units: Arc<[Unit]>) -> Vec<UnitOutcome> {
-        let (ports, deadline) = (self.ports.clone(), self.settings.commit_deadline);
-        let outcomes = vec![UnitOutcome::Committed; units.len()];
-        tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-            commit(&ports, units, deadline).await.map(drop)
-        });
-        outcomes
-    }
-
-    /// Answers what was committed, and remembers its states; the rest is decided again. Returns the
-    /// refusals that no claim has held to their keys.
-    fn conclude(
-        &mut self,
-        decided: Vec<Decided>,
-        units: &[Unit],
-        outcomes: Vec<UnitOutcome>,
-        again: &mut Vec<Waiting>,
-    ) -> Vec<Decided> {
-        let mut unclaimed = Vec::new();
-        for ((mut decided, unit), outcome) in decided.into_iter().zip(units).zip(outcomes) {
-            match outcome {
-                UnitOutcome::Committed => {
-                    for append in &unit.appends {
-                        self.cache.keep(append.stream.clone(), append.after());
-                    }
-                    planted::pass("before-answer");
-                    let is_keyed = decided.waiting.command.idempotency.is_some();
-                    if is_keyed && unit.claim.is_none() {
-                        unclaimed.push(decided);
-                    } else {
-                        decided.answer();
-                    }
-                }
-                UnitOutcome::KeyTaken { stored } => {
-                    self.looking = LOOKED_UP_BATCHES;
-                    self.forget(std::slice::from_ref(unit));
-                    answer_from_record(decided.waiting, stored);
-                }
-                UnitOutcome::VersionConflict if planted::is("conflict-taken-for-success") => {
-                    decided.answer();
-                }
-                UnitOutcome::VersionConflict => {
-                    self.forget(std::slice::from_ref(unit));
-                    metrics::counter!("wallex_lane_conflicts_total").increment(1);
-                    decided.waiting.defeats += 1;
-                    decided.waiting.looks = true;
-                    if decided.waiting.defeats < TRIES_MAX {
-                        again.push(decided.waiting);
-                    } else {
-                        decided.waiting.answer(Err(CommandError::Contended));
-                    }
-                }
-            }
-        }
-        unclaimed
-    }
-
-    /// Answers refusals that are not kept, and so were not held to their keys by a claim. Such a command
-    /// may be the retry of one that was answered otherwise, by another process just now; what it is
-    /// refused for may be that one's effect. So its key is looked up once what was refused is known to
-    /// be true: if there is no record then, there was none when it was true.
-    async fn answer_unclaimed(&mut self, unclaimed: Vec<Decided>) {
-        if unclaimed.is_empty() {
-            return;
-        }
-        let scopes = unclaimed.iter().filter_map(|decided| scope_of(&decided.waiting.command));
-        let scopes: Vec<KeyScope> = scopes.collect();
-        match read(&self.ports, &scopes, &[]).await {
-            Ok((records, _)) => {
-                for (decided, record) in unclaimed.into_iter().zip(records) {
-                    match record {
-                        Some(record) => {
-                            self.looking = LOOKED_UP_BATCHES;
-                            answer_from_record(decided.waiting, record);
-                        }
-                        None => decided.answer(),
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, commands = unclaimed.len(), "keys could not be looked up");
-                for decided in unclaimed {
-                    decided.waiting.answer(Err(CommandError::Unavailable));
-                }
-            }
-        }
-    }
-
-    fn forget(&mut self, units: &[Unit]) {
+    pub(crate) fn forget(&mut self, units: &[Unit]) {
         for unit in units {
             let reads = unit.reads.iter().map(|read| &read.stream);
             for stream in reads.chain(unit.appends.iter().map(|append| &append.stream)) {
@@ -426,72 +300,6 @@ fn wallets_of(waiting: &Waiting) -> Vec<WalletKey> {
         Action::Debit(debit) => vec![key(&debit.wallet_id)],
         Action::Transfer(transfer) => vec![key(&transfer.from), key(&transfer.to)],
     }
-}
-
-/// The command's key in its scope; its record lives with the wallet in the path.
-fn scope_of(command: &Command) -> Option<KeyScope> {
-    let wallet_id = match &command.action {
-        Action::Create(_) => None,
-        Action::Credit(credit) => Some(credit.wallet_id.clone()),
-        Action::Debit(debit) => Some(debit.wallet_id.clone()),
-        Action::Transfer(transfer) => Some(transfer.from.clone()),
-    };
-    let key = command.idempotency.as_ref()?.key.clone();
-    let (tenant, route) = (command.context.tenant.clone(), command.context.route.clone());
-    Some(KeyScope { tenant, route, key, wallet_id })
-}
-
-/// The first command with a key stays; those after it wait for its answer.
-fn defer_same_keys(waiting: Vec<Waiting>, again: &mut Vec<Waiting>) -> Vec<Waiting> {
-    let mut seen = HashSet::new();
-    let (stay, mut wait): (_, Vec<_>) = waiting
-        .into_iter()
-        .partition(|w: &Waiting| scope_of(&w.command).is_none_or(|scope| seen.insert(scope)));
-    // The first one's answer is what they are told.
-    for waiting in &mut wait {
-        waiting.looks = true;
-    }
-    again.append(&mut wait);
-    stay
-}
-
-/// Answers the commands whose key was answered before; the rest is left.
-fn replay(group: Group, records: &HashMap<KeyScope, StoredRecord>) -> Vec<Waiting> {
-    let mut left = Vec::with_capacity(group.waiting.len());
-    for waiting in group.waiting {
-        let Some(scope) = scope_of(&waiting.command) else {
-            left.push(waiting);
-            continue;
-        };
-        match records.get(&scope) {
-            Some(record) => answer_from_record(waiting, record.clone()),
-            None => left.push(waiting),
-        }
-    }
-    left
-}
-
-/// The stored answer, if it answers this very request.
-fn answer_from_record(waiting: Waiting, mut record: StoredRecord) {
-    if planted::is("replay-wrong-response") {
-        let body = record.answer.body.replace("\"version\":", "\"version\":1");
-        record.answer.body = body.into();
-    }
-    let asked = waiting.command.idempotency.as_ref().map(|keyed| keyed.request_hash);
-    let kind = waiting.command.action.name();
-    let (outcome, answer) = if asked == Some(record.request_hash) {
-        ("replayed", Ok(Answer { stored: record.answer, replayed: true }))
-    } else {
-        ("key-reused", Err(CommandError::KeyReused))
-    };
-    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
-    count_key("hit");
-    waiting.answer(answer);
-}
-
-/// Counts a command with a key that was answered: from its record, or for the first time.
-fn count_key(result: &'static str) {
-    metrics::counter!("wallex_idempotency_lookups_total", "result" => result).increment(1);
 }
 
 fn give_up_reading(group: Group, error: ReadError) -> Option<Group> {

@@ -21,6 +21,7 @@
 //! that was overtaken is decided again, and after [`OPTIMISTIC_TRIES_MAX`] such defeats with its
 //! wallets' rows locked first: that alone waits, and not for long.
 
+mod answers;
 mod cache;
 mod commit;
 mod deciding;
