@@ -77,13 +77,16 @@ async fn between_points(
 impl Committer for Spoiled {
     async fn commit(&self, batch: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
         let batch = self.spoil(&batch);
-        if planted::is("acknowledge-before-commit") {
-            return Ok(self.commit_later(batch));
-        }
-        if planted::is("lose-batch-tail") && batch.len() > 1 {
-            return self.commit_but_one(&batch).await;
-        }
-        between_points(self.inner.commit(batch)).await
+        between_points(async {
+            if planted::is("acknowledge-before-commit") {
+                return Ok(self.commit_later(batch));
+            }
+            if planted::is("lose-batch-tail") && batch.len() > 1 {
+                return self.commit_but_one(&batch).await;
+            }
+            self.inner.commit(batch).await
+        })
+        .await
     }
 
     async fn lock(&self, keys: Vec<WalletKey>) -> Result<Box<dyn LockedWallets>, CommitError> {
@@ -107,9 +110,12 @@ impl LockedWallets for SpoiledLock {
     async fn commit(self: Box<Self>, batch: Arc<[Unit]>) -> Result<Vec<UnitOutcome>, CommitError> {
         let Self { locked, committer } = *self;
         let batch = committer.spoil(&batch);
-        if planted::is("acknowledge-before-commit") {
-            return Ok(committer.commit_later(batch));
-        }
-        between_points(locked.commit(batch)).await
+        between_points(async {
+            if planted::is("acknowledge-before-commit") {
+                return Ok(committer.commit_later(batch));
+            }
+            locked.commit(batch).await
+        })
+        .await
     }
 }
