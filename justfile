@@ -149,11 +149,11 @@ fuzz-keep *TARGETS: _cargo_fuzz
 simulate *ARGS:
     cargo run --release -p wallex-simulation -- {{ if ARGS == "" { "--seeds 100000" } else { ARGS } }}
 
-# Measure everything beside plain SQL on this machine (about 40 minutes); without ARGS it writes docs/BENCHMARKS.md.
+# Measure everything beside plain SQL on this machine (about an hour); without ARGS it writes docs/BENCHMARKS.md.
 bench *ARGS:
     cargo run --release -p wallex-bench -- {{ if ARGS == "" { "--markdown docs/BENCHMARKS.md --charts docs/benchmarks" } else { ARGS } }}
 
-# A first impression of the same in two minutes: prints the targets, and writes nothing.
+# A first impression of the same: prints the targets, and writes nothing.
 bench-quick *ARGS:
     cargo run --release -p wallex-bench -- --quick {{ARGS}}
 
@@ -243,7 +243,7 @@ prometheus:
     dpkg-deb --extract prometheus_*.deb .
     usr/bin/promtool --version | head -n 1
 
-# Break what Wallex stands on, under load, and check every answer (root; about a quarter of an hour); writes docs/RELIABILITY.md.
+# Break what Wallex stands on, under load, and check every answer (root); writes docs/RELIABILITY.md.
 chaos *ARGS:
     cargo build --release -p wallex -p wallex-chaos
     cargo build -p wallex
@@ -258,6 +258,15 @@ chaos-quick *ARGS:
 chaos-bugs *ARGS:
     cargo build --workspace --bins
     {{quote(target / "debug/wallex-chaos")}} bugs {{ARGS}}
+
+# Have both incidents of docs/RUNBOOK.md again, with a real Prometheus, and draw docs/pictures from them (root; half an hour).
+pictures: prometheus
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --workspace --bins
+    export PATH={{quote(prometheus / "usr/bin")}}:$PATH
+    {{quote(with_postgres)}} --fsync -- python3 -B docs/pictures/incident.py {{quote(target / "debug")}} {{quote(target / "pictures")}}
+    python3 -B docs/pictures/draw.py {{quote(target / "pictures/incident.json")}}
 
 # Build the documentation of all crates and open it.
 docs:

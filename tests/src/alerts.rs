@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::deployment::{items, read, root, text, yaml};
+use crate::links::{anchor, anchors};
 use crate::prometheus_tools::promtool;
 
 const ALERTS: &str = "deploy/prometheus/wallex.alerts.yml";
@@ -62,8 +63,7 @@ fn every_alert_is_tested_firing_and_silent() {
 #[test]
 fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
     let runbook = read("docs/RUNBOOK.md");
-    let headings: BTreeSet<_> =
-        runbook.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    let headings = anchors(&runbook);
     let alerts = rules(ALERTS);
     assert!(alerts.len() > 10);
     for alert in alerts {
@@ -76,17 +76,17 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         let link = text(&annotations["runbook_url"]);
         let heading = link.strip_prefix("docs/RUNBOOK.md#").unwrap_or_default();
         assert!(headings.contains(heading), "{name} links to {link}, and there is {headings:?}");
+        let section = section(&runbook, heading);
+        assert!(section.contains(&format!("`{}`", text(name))), "{link} does not speak of {name}");
+        // Symptom, check, cure: in a table, or in sentences.
+        assert!(section.lines().count() > 4, "{link} says next to nothing");
     }
 }
 
-/// The anchor that a heading gets.
-fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
-}
-
-#[test]
-fn anchors_are_those_of_the_pages() {
-    assert_eq!(anchor("`/readyz` is 503"), "readyz-is-503");
-    assert_eq!(anchor("Was it done?"), "was-it-done");
+/// The part of `page` below the heading with that anchor.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let mut sections = page.split("\n## ").skip(1);
+    let found =
+        sections.find(|section| anchor(section.lines().next().unwrap_or_default()) == heading);
+    found.unwrap_or_else(|| panic!("no section {heading}"))
 }

@@ -13,6 +13,11 @@ mod standing;
 mod text;
 mod wallet;
 
+/// The guide's examples are compiled and run, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/LIBRARY.md")]
+mod library_guide {}
+
 pub use canonical::canonical_json;
 pub use chain::{EventHash, EventHashError, HashedEvent};
 pub use codec::{DecodeError, EncodedEvent, SCHEMA_VERSION};

@@ -160,15 +160,23 @@ fn scope_in_words(scope: &Scope) -> String {
 pub(super) fn heading(operation: &Operation) -> String {
     let progress = operation.progress;
     format!(
-        "{} of {}: {} {} of {} in {}, {} a second\n",
+        "{} of {}: {} of {} in {}, {} a second\n",
         operation.kind.as_str(),
         scope_in_words(&operation.scope),
-        count(progress.done),
-        counts(operation.kind),
+        done(operation),
         counted(progress.wallets, "wallet", "wallets"),
         time(progress.elapsed_ms),
         count(progress.per_second()),
     )
+}
+
+/// How many of what it counts are done.
+fn done(operation: &Operation) -> String {
+    let (one, many) = match operation.kind {
+        OperationKind::Rebuild | OperationKind::Drift => ("event", "events"),
+        OperationKind::Retry => ("dead letter", "dead letters"),
+    };
+    counted(operation.progress.done, one, many)
 }
 
 /// What is said of wallets that are parked, and so were only followed to where they are.
