@@ -24,7 +24,7 @@ COLUMN, ROW = 40, 27
 # The panels that the walks of the runbook show: file, board, panels, and the alert that is shaded.
 WALKS = {
     "slow-disk.svg": ("wallex-creation", ["Latency", "Where the time goes", "Commands in a batch", "All routes, p95"], "WallexCreateSlow"),
-    "stopped-projector.svg": ("wallex-outbox", ["Unprocessed events", "Lag age", "Unprocessed by consumer", "Throughput by consumer"], "WallexProjectorStalled"),
+    "stopped-projector.svg": ("wallex-outbox", ["Unprocessed events", "Lag age", "Unprocessed by consumer", "Throughput by consumer"], "WallexOutboxLagAge"),
 }
 
 
@@ -41,6 +41,8 @@ def number(value):
 def with_unit(value, unit):
     if unit == "percentunit":
         return f"{value * 100:.3g} %"
+    if unit == "ms" and value >= 1000:
+        return f"{value / 1000:.3g} s"
     if unit == "s":
         return f"{value:.3g} s" if value >= 1 or value == 0 else f"{value * 1000:.3g} ms"
     names = {"ms": " ms", "reqps": "/s", "ops": "/s"}
@@ -102,9 +104,10 @@ class Panel:
 
     def name(self, target, labels):
         name = target.get("legendFormat") or ""
-        for label, value in labels.items():
+        # There is one, at an address of that run alone.
+        for label, value in dict(labels, instance="the server").items():
             name = name.replace("{{" + label + "}}", value)
-        return name.replace("{{instance}}", "").strip() or self.panel["title"]
+        return name or self.panel["title"]
 
     def at(self, when):
         inner = self.width - LEFT - RIGHT
@@ -116,7 +119,7 @@ class Panel:
         picture.text(self.x + 12, self.y + 19, self.panel["title"], size=12, weight="bold")
         if self.panel["type"] == "stat":
             return self.stat(picture)
-        shade(picture, self)
+        self.shade = shade
         if self.panel["type"] == "heatmap":
             return self.heatmap(picture)
         return self.lines(picture)
@@ -130,8 +133,9 @@ class Panel:
             picture.text(self.x + 12, self.y + 80, f"at the end; at most {with_unit(max(values), self.unit)}", colour=GREY, size=10)
 
     def axes(self, picture, marks, legend):
-        self.bottom = self.y + self.height - BOTTOM - 16 * math.ceil(legend)
+        self.bottom = self.y + self.height - BOTTOM - 16 * legend
         self.top = self.y + TOP + 8
+        self.shade(picture, self)
         for mark, label in marks:
             y = self.bottom - (self.bottom - self.top) * mark
             picture.add(f'<path d="M{self.x + LEFT} {y:.0f}H{self.x + self.width - RIGHT}" stroke="{GRID}"/>')
@@ -206,15 +210,21 @@ class Panel:
         self.axes(picture, [((row - low + 1) / rows, names[row]) for row in used[:: max(1, rows // 6)]], 1)
         most = max([rate for _, _, rate in cells], default=1)
         height = (self.bottom - self.top) / rows
-        width = self.at(self.data["start"] + self.data["step"]) - self.at(self.data["start"])
         for level in range(1, 6):
-            path = ""
-            for at, row, rate in cells:
-                if math.ceil(5 * rate / most) == level:
-                    y = self.bottom - height * (row - low + 1)
-                    path += f"M{self.at(at):.0f} {y:.0f}h{width:.0f}v{height:.0f}h-{width:.0f}z"
+            path, until = "", {}
+            alike = [(row, at) for at, row, rate in cells if math.ceil(5 * rate / most) == level]
+            for row, at in sorted(alike):
+                # Neighbours are one stroke.
+                if until.get(row) == at:
+                    until[row] = at + self.data["step"]
+                    path = path[: path.rindex("H")]
+                else:
+                    y = self.bottom - height * (row - low + 0.5)
+                    path += f"M{self.at(at):.0f} {y:.0f}"
+                    until[row] = at + self.data["step"]
+                path += f"H{self.at(until[row]):.0f}"
             if path:
-                picture.add(f'<path d="{path}" fill="{COLOURS[0]}" fill-opacity="{level / 5}"/>')
+                picture.add(f'<path d="{path}" stroke="{COLOURS[0]}" stroke-opacity="{level / 5}" stroke-width="{height:.1f}"/>')
         picture.text(self.x + LEFT, self.bottom + 29, f"darkest: {most:.3g} a second", size=10, colour=GREY)
 
 
@@ -227,7 +237,7 @@ def shading(data, alert):
             firing |= {at for at, _ in result["values"]}
 
     def shade(picture, panel):
-        top, bottom = panel.y + TOP + 8, panel.y + panel.height - BOTTOM - 16
+        top, bottom = panel.top, panel.bottom
         for at in sorted(firing):
             if at - step not in firing:
                 end = at
