@@ -175,3 +175,20 @@ fn the_chart_s_version_of_the_server_is_the_server_s() {
     let version = format!("version = {}", chart["appVersion"]);
     assert!(read("Cargo.toml").lines().any(|line| line == version), "{version}");
 }
+
+#[test]
+fn the_workflow_runs_what_ci_runs() {
+    let workflow = yaml(".github/workflows/ci.yml");
+    let runs = |job: &str| {
+        let steps = workflow["jobs"][job]["steps"].clone();
+        let runs = items(&steps).filter_map(|step| step["run"].as_str().map(ToOwned::to_owned));
+        runs.collect::<Vec<_>>()
+    };
+    assert_eq!(runs("test"), [".ci/run"], "what .ci/run leaves out, CI must not add");
+    assert!(read(".ci/run").contains("just test"), "and .ci/run ends in `just test`");
+    let recipes = read("justfile");
+    for recipe in runs("deployment").iter().filter_map(|run| run.strip_prefix("just ")) {
+        let is_one = recipes.lines().any(|line| line.starts_with(&format!("{recipe}:")));
+        assert!(is_one, "there is no `just {recipe}`");
+    }
+}
