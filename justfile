@@ -163,7 +163,16 @@ mutants CRATE="wallex-domain" *ARGS: _nextest
     set -euo pipefail
     cargo mutants --version >/dev/null 2>&1 || cargo install cargo-mutants --locked
     cargo build -p wallex-testkit --bins
-    {{quote(with_postgres)}} -- cargo mutants --package {{quote(CRATE)}} --output {{quote(target)}} --jobs 1 {{ARGS}}
+    # The parts of a transaction are tested where they are put together.
+    tests=({{quote(CRATE)}})
+    case {{quote(CRATE)}} in
+        wallex-idempotency | wallex-outbox | wallex-postgres-eventstore) tests+=(wallex-unit-of-work) ;;
+    esac
+    # What is built stays from run to run, and has nothing for a debugger: that is most of the time.
+    export CARGO_TARGET_DIR={{quote(target / "mutants")}} CARGO_PROFILE_DEV_DEBUG=none
+    mkdir -p {{quote(target / "mutants" / CRATE)}}
+    {{quote(with_postgres)}} -- cargo mutants --package {{quote(CRATE)}} "${tests[@]/#/--test-package=}" \
+        --output {{quote(target / "mutants" / CRATE)}} --jobs 1 {{ARGS}}
 
 # Look the dependencies up in the database of known vulnerabilities, and for yanked versions (needs the network).
 advisories:

@@ -253,3 +253,79 @@ fn cut(reason: &'static str) -> io::Error {
     tracing::debug!(reason, "connection cut");
     io::Error::new(io::ErrorKind::TimedOut, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::Ipv4Addr;
+
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::sleep;
+
+    use super::super::peers::Peers;
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(75);
+    const TIMEOUTS: Timeouts =
+        Timeouts { head: Duration::from_secs(5), write: Duration::from_secs(30), idle: IDLE };
+
+    /// An HTTP/2 connection, and its client's end.
+    async fn http_2() -> (Guarded, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(address).await.expect("a connection");
+        let (socket, peer) = listener.accept().await.expect("a connection");
+        let place = Peers::new(None).enter(peer.ip()).expect("a place");
+        let watch = Watch::new(true, true);
+        (Guarded::new(Transport::Plain(socket), watch, TIMEOUTS, place), client)
+    }
+
+    /// Reads for as long as there is something to read: why, and after how many seconds it was cut.
+    async fn cut_after(guarded: &mut Guarded) -> (String, u64) {
+        let began = Instant::now();
+        loop {
+            let mut room = [0; 16];
+            let mut buf = ReadBuf::new(&mut room);
+            let read = poll_fn(|cx| Pin::new(&mut *guarded).poll_read(cx, &mut buf)).await;
+            if let Err(cut) = read {
+                return (cut.to_string(), began.elapsed().as_secs());
+            }
+            assert!(!buf.filled().is_empty(), "the client has not hung up");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_without_a_request_is_an_idle_connection() {
+        let (mut guarded, _client) = http_2().await;
+        assert_eq!(cut_after(&mut guarded).await, ("idle".to_owned(), 75));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_nobody_takes_end_the_connection_after_195_seconds() {
+        let (mut guarded, client) = http_2().await;
+        let _unread = guarded.watch().begin(false);
+        let pings = tokio::spawn(async move {
+            // Whatever is no request keeps nothing alive.
+            for _ in 0..10 {
+                sleep(Duration::from_secs(60)).await;
+                client.try_write(b"a ping").ok();
+            }
+        });
+        assert_eq!(cut_after(&mut guarded).await, ("slow_reader".to_owned(), 195));
+        assert!(!pings.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_request_and_each_answer_that_is_taken_begin_the_time_anew() {
+        let (mut guarded, _client) = http_2().await;
+        let watch = guarded.watch();
+        let still_open = Duration::from_secs(190);
+        let first = watch.begin(false);
+        assert!(tokio::time::timeout(still_open, cut_after(&mut guarded)).await.is_err());
+        let second = watch.begin(false);
+        assert!(tokio::time::timeout(still_open, cut_after(&mut guarded)).await.is_err());
+        // All that it asked for was taken: from here on it is idle.
+        drop((first, second));
+        assert_eq!(cut_after(&mut guarded).await, ("idle".to_owned(), 75));
+    }
+}
