@@ -62,7 +62,8 @@ pub(crate) async fn after_work(database: &TempDatabase) -> String {
     eventually("everything is counted", async || {
         let metrics = client.get("/metrics").await;
         assert_eq!(metrics.status, 200, "{}", metrics.text);
-        metrics.text.contains("wallex_http_connections_cut_total{").then_some(metrics.text)
+        let counted = ["wallex_http_connections_cut_total{", "wallex_db_pool_wait_seconds_count{"];
+        counted.iter().all(|sample| metrics.text.contains(sample)).then_some(metrics.text)
     })
     .await
 }

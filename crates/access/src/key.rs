@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 use wallex_ports::{ApiKeyId, Secret};
 
 /// What every key begins with, so that those who look for leaked secrets find them.
-pub(crate) const PREFIX: &str = "wlx_";
+pub(crate) const PREFIX: &str = wallex_ports::API_KEY_PREFIX;
 
 const ID_ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const SECRET_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

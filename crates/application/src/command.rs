@@ -37,6 +37,14 @@ pub struct RequestContext {
     pub span: Span,
 }
 
+impl RequestContext {
+    /// Whether the request's trace is recorded: what it shows in detail costs, and is made only then.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.traceparent.as_ref().is_some_and(Traceparent::is_sampled)
+    }
+}
+
 /// A key, and the hash of the request that came with it.
 #[derive(Debug, Clone)]
 pub struct KeyedRequest {
@@ -119,4 +127,21 @@ pub enum CommandError {
     /// The database refused it, which is a defect of Wallex.
     #[error("the command could not be stored")]
     Failed(#[source] std::sync::Arc<BoxError>),
+}
+
+impl CommandError {
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::ShuttingDown => "shutting-down",
+            Self::KeyReused => "key-reused",
+            Self::Unavailable => "unavailable",
+            Self::NotMigrated => "not-migrated",
+            Self::Contended => "contended",
+            Self::OutcomeUnknown => "outcome-unknown",
+            Self::Failed(_) => "failed",
+        }
+    }
 }

@@ -44,6 +44,10 @@ pub(crate) enum How {
     WithKey,
     /// A closed loop on a database with so many million events.
     Stored(u32),
+    /// A closed loop at a server that measures nothing.
+    Unmeasured,
+    /// A closed loop at a server that exports so many percent of its traces.
+    Traced(u32),
 }
 
 /// A load, whichever the round.
@@ -77,6 +81,8 @@ impl Load {
         match self.how {
             How::Closed => name.to_owned(),
             How::WithKey => format!("{name}, with an API key"),
+            How::Unmeasured => format!("{name}, metrics off"),
+            How::Traced(percent) => format!("{name}, {percent} % of the traces exported"),
             How::Offered(percent) => format!("{name}, {percent} % offered"),
             How::Stored(0) => format!("{name}, no events stored"),
             How::Stored(1) => format!("{name}, 1 million events stored"),

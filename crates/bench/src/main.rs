@@ -101,6 +101,8 @@ enum Part {
     Reads,
     /// Creates and reads by id with an API key, beside a server that is open.
     Keys,
+    /// Creates with metrics on, beside metrics off, and with traces exported.
+    Overhead,
     /// Latency at a fixed rate of arrival.
     OpenLoop,
     /// Three times as much as there can be.
@@ -117,12 +119,13 @@ enum Part {
 
 impl Part {
     /// In the order in which they are run.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Creates,
         Self::Movements,
         Self::Mix,
         Self::Reads,
         Self::Keys,
+        Self::Overhead,
         Self::OpenLoop,
         Self::Overload,
         Self::Connections,
@@ -138,6 +141,7 @@ impl Part {
             Self::Mix => "Mix",
             Self::Reads => "Reads",
             Self::Keys => "Keys",
+            Self::Overhead => "Overhead",
             Self::OpenLoop => "Open loop",
             Self::Overload => "Overload",
             Self::Connections => "By connections",

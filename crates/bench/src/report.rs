@@ -50,7 +50,8 @@ const COSTS: [&str; 8] = [
 /// The first columns hold words.
 const LEFT_ALIGNED: usize = 2;
 /// Where what a command takes is shown: the loads that differ in kind.
-const COST_PARTS: [Part; 5] = [Part::Creates, Part::Movements, Part::Mix, Part::Reads, Part::Keys];
+const COST_PARTS: [Part; 6] =
+    [Part::Creates, Part::Movements, Part::Mix, Part::Reads, Part::Keys, Part::Overhead];
 
 fn speeds(row: &Row<'_>) -> [String; HEADINGS.len()] {
     let median = row.median();

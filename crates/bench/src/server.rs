@@ -51,6 +51,31 @@ pub(crate) async fn start_with_queue(url: &str, commands: usize) -> Server {
     on(url).env("WALLEX_LANE_QUEUE_LEN_MAX", &commands.to_string()).start().await
 }
 
+/// What a server lets see of itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Shows {
+    /// Metrics, as by default.
+    Metrics,
+    /// Nothing.
+    Nothing,
+    /// Metrics, and so many percent of its traces to a collector.
+    Traces { endpoint: String, percent: u32 },
+}
+
+/// A server that shows this.
+pub(crate) async fn start_showing(url: &str, shows: &Shows) -> Server {
+    let builder = on(url);
+    let builder = match shows {
+        Shows::Metrics => builder,
+        Shows::Nothing => builder.env("WALLEX_METRICS", "false"),
+        Shows::Traces { endpoint, percent } => builder
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            .env("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+            .env("OTEL_TRACES_SAMPLER_ARG", &(f64::from(*percent) / 100.0).to_string()),
+    };
+    builder.start().await
+}
+
 fn on(url: &str) -> ServerBuilder {
     ServerBuilder::new(&[]).env("DATABASE_URL", url).env("WALLEX_LOG", LOG)
 }

@@ -15,7 +15,7 @@ use crate::http::HttpClient;
 use crate::load::{self, Failure, Measurement, Offered, Timing, Window, Worker};
 use crate::projections::operations;
 use crate::seed;
-use crate::server;
+use crate::server::{self, Shows};
 use crate::tables::Tables;
 use crate::traffic::{Commands, HttpWorker, Traffic};
 use crate::usage::Meter;
@@ -84,6 +84,12 @@ impl Site {
     pub(crate) async fn start_with_queue(&mut self, commands: usize) {
         self.projectors = true;
         self.server = Some(server::start_with_queue(&self.database.url, commands).await);
+    }
+
+    /// Starts a server that lets see of itself what `shows` says.
+    pub(crate) async fn start_showing(&mut self, shows: &Shows) {
+        self.projectors = true;
+        self.server = Some(server::start_showing(&self.database.url, shows).await);
     }
 
     /// Makes an API key, which the servers started from now on need and the loads bring.

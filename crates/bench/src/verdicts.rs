@@ -2,7 +2,9 @@
 
 use crate::figures::{Figures, How, Load, Sample, Subject, median_of};
 use crate::load::{Measurement, percentile_ms};
-use crate::parts::{COMPARED, MANY, OVERLOAD_PERCENT, POSTGRES_MILLIONS, SWEEP, WITH_KEYS};
+use crate::parts::{
+    COMPARED, MANY, OVERLOAD_PERCENT, POSTGRES_MILLIONS, SWEEP, TRACED_PERCENT, WITH_KEYS,
+};
 use crate::table::table;
 use crate::traffic::Traffic;
 use crate::{Kind, Part};
@@ -118,6 +120,7 @@ pub(crate) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     let mut verdicts = Vec::from(against_plain_sql(figures));
     verdicts.extend(among_loads(figures));
     verdicts.extend(with_keys(figures));
+    verdicts.extend(overhead(figures));
     verdicts.extend(under_pressure(figures));
     verdicts.extend(open_loop(figures));
     verdicts
@@ -215,6 +218,27 @@ fn with_keys(figures: &Figures) -> [Verdict; WITH_KEYS.len()] {
             figures.ratios(with_key, open, rate),
         )
     })
+}
+
+/// Of two servers on databases of their own, one right behind the other.
+fn overhead(figures: &Figures) -> [Verdict; 2] {
+    let measured = on_postgres(Part::Overhead, CREATE, MANY);
+    let unmeasured = Load { how: How::Unmeasured, ..measured };
+    let traced = Load { how: How::Traced(TRACED_PERCENT), ..measured };
+    [
+        Verdict::ratio(
+            format!("Create with metrics ÷ without, {MANY} connections"),
+            Target::AtLeast(0.97),
+            figures.ratios(measured, unmeasured, rate),
+        ),
+        Verdict::ratio(
+            format!(
+                "Create with {TRACED_PERCENT} % of the traces exported ÷ with none, {MANY} connections"
+            ),
+            Target::AtLeast(0.9),
+            figures.ratios(traced, measured, rate),
+        ),
+    ]
 }
 
 fn under_pressure(figures: &Figures) -> [Verdict; 2] {

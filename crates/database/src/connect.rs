@@ -9,7 +9,7 @@ use sea_orm::{
 use thiserror::Error;
 use wallex_ports::{BoxError, NotMigrated, Shards};
 
-use crate::{ConnectOptions, DatabaseUrl, postgres, sqlite};
+use crate::{ConnectOptions, DatabaseUrl, Place, postgres, sqlite};
 
 /// Which kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,7 @@ pub enum ConnectError {
 #[derive(Debug)]
 pub struct Database {
     url: DatabaseUrl,
+    place: Place,
     backend: Backend,
     write: DatabaseConnection,
     read: DatabaseConnection,
@@ -125,6 +126,7 @@ impl Database {
         let Pools { write, read, background } = pools;
         Ok(Self {
             url: options.url.clone(),
+            place: Place::of(&options.url),
             backend,
             write,
             read,
@@ -144,6 +146,12 @@ impl Database {
     #[must_use]
     pub fn describe(&self) -> String {
         self.url.to_string()
+    }
+
+    /// What traces say of where it is.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The pool for reading.

@@ -15,6 +15,8 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod options;
+mod place;
+mod pools;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -26,6 +28,8 @@ pub use columns::Column;
 pub use connect::{Backend, ConnectError, Database};
 pub use error::{ErrorClass, classify, is_taken, is_undefined, read_error};
 pub use options::ConnectOptions;
+pub use place::{Place, error_type, within};
+pub use pools::PoolStatus;
 pub use rows::{Row, RowError};
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use with::With;

@@ -10,9 +10,10 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Span;
-use wallex_ports::{AccessScope, Caller, Recalled, Refused};
+use wallex_ports::{API_KEY_PREFIX, AccessScope, Caller, Recalled, Refused};
 
 use crate::foreign;
+use crate::metric_names::AUTHENTICATIONS;
 use crate::problem::Problem;
 use crate::read;
 use crate::state::Api;
@@ -70,7 +71,9 @@ pub(crate) async fn admit(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match enter(needs, req.request()).await {
+    let entered = enter(needs, req.request()).await;
+    count_outcome(bearer(req.headers()), entered.as_ref().err());
+    match entered {
         Ok(caller) => req.extensions_mut().insert(caller),
         Err(problem) => return Ok(req.error_response(problem)),
     };
@@ -96,6 +99,19 @@ async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> 
     count(api, req, &caller)?;
     needs.check(&caller)?;
     Ok(caller)
+}
+
+/// Counts who came in, and who did not. What was sent is told by its kind alone.
+fn count_outcome(bearer: Option<&str>, refused: Option<&Problem>) {
+    let credential = match bearer {
+        None => "none",
+        Some("") => "malformed",
+        Some(credential) if credential.starts_with(API_KEY_PREFIX) => "api-key",
+        Some(_) => "token",
+    };
+    let outcome = refused.map_or("accepted", |problem| problem.code().slug());
+    metrics::counter!(AUTHENTICATIONS, "credential" => credential, "outcome" => outcome)
+        .increment(1);
 }
 
 /// Whose credential it is, unless too many that are nobody's came from the same address.

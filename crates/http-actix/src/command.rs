@@ -41,7 +41,13 @@ pub(crate) async fn create<B: RequestBody>(
     })
     .await?;
     let Received { subject: (), if_match, body, idempotency } = received;
-    execute(req, api, Route::create_wallet(), if_match, idempotency, action(body)).await
+    let action = action(body);
+    if let Action::Create(create) = &action
+        && let Some(wallet_id) = &create.wallet_id
+    {
+        Span::current().record("wallet.id", wallet_id.as_str());
+    }
+    execute(req, api, Route::create_wallet(), if_match, idempotency, action).await
 }
 
 /// Executes a command on the wallet in the path, and answers it. `name` is the path's last segment.

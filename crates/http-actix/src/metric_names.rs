@@ -8,6 +8,8 @@ pub(crate) const REQUESTS: &str = "wallex_http_requests_total";
 pub(crate) const REQUEST_DURATION: &str = "wallex_http_request_duration_seconds";
 /// Connections that were closed because they went too far, by `reason`.
 pub(crate) const CONNECTIONS_CUT: &str = "wallex_http_connections_cut_total";
+/// Requests whose sender was looked at, by `credential` and `outcome`.
+pub(crate) const AUTHENTICATIONS: &str = "wallex_http_authentications_total";
 /// How long accepted creations took in milliseconds, replays apart. The name is given.
 pub(crate) const WALLET_CREATE_DURATION: &str = "wallet_create_duration_ms";
 
@@ -19,6 +21,11 @@ pub fn describe_metrics() {
         CONNECTIONS_CUT,
         Unit::Count,
         "Connections closed because they went beyond a limit, by reason"
+    );
+    describe_counter!(
+        AUTHENTICATIONS,
+        Unit::Count,
+        "Requests to routes that ask who calls, by credential and outcome"
     );
     describe_histogram!(
         REQUEST_DURATION,

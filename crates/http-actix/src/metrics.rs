@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::correlation;
-use crate::openapi::{CorrelationHeader, LiveProblems};
+use crate::openapi::{CorrelationHeader, MetricsProblems};
 use crate::problem::Problem;
 use crate::state::Api;
 
@@ -24,11 +24,12 @@ use crate::state::Api;
             body = String,
             content_type = "text/plain",
         ),
-        LiveProblems,
+        MetricsProblems,
     ),
 )]
 pub(crate) async fn metrics(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     correlation::require_valid(&req)?;
-    let text = api.state.metrics.render().await;
+    let Some(metrics) = &api.state.metrics else { return Err(Problem::metrics_off()) };
+    let text = metrics.render().await;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

@@ -4,12 +4,13 @@
 //! It is told its route when the app is built. To ask actix for it, which matches the path against
 //! the whole table again, costs more than all that is measured here.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
 use tracing::Instrument as _;
 
@@ -17,6 +18,7 @@ use crate::code::Code;
 use crate::metric_names::{REQUEST_DURATION, REQUESTS};
 use crate::problem::Problem;
 use crate::root_span;
+use crate::state::Api;
 use crate::unread::Reader;
 
 /// How requests to nowhere are counted: their paths are the clients' choice, and without end.
@@ -46,9 +48,9 @@ async fn answer(
     if let Some(reader) = reader {
         response = response.map_body(|_, body| reader.kept_by(body));
     }
-    let elapsed_s = started.elapsed().as_secs_f64();
-    record(route, method, response.status().as_u16(), elapsed_s);
-    log(route, method, &response, cause.as_deref(), elapsed_s);
+    let elapsed = started.elapsed();
+    record(route, method, response.status().as_u16(), elapsed.as_secs_f64());
+    log(route, method, &response, cause.as_deref(), elapsed);
     root_span::end(response.status());
     Ok(response)
 }
@@ -61,9 +63,9 @@ pub(crate) fn refuse(mut req: ServiceRequest, problem: &Problem) -> ServiceRespo
     root_span::begin(&req, method, NO_ROUTE).in_scope(|| {
         let answer = problem.respond(req.request());
         let response = req.into_response(answer);
-        let elapsed_s = started.elapsed().as_secs_f64();
-        record(NO_ROUTE, method, response.status().as_u16(), elapsed_s);
-        log(NO_ROUTE, method, &response, problem.cause(), elapsed_s);
+        let elapsed = started.elapsed();
+        record(NO_ROUTE, method, response.status().as_u16(), elapsed.as_secs_f64());
+        log(NO_ROUTE, method, &response, problem.cause(), elapsed);
         root_span::end(response.status());
         match reader {
             Some(reader) => response.map_body(|_, body| reader.kept_by(body)),
@@ -102,10 +104,13 @@ fn log(
     method: &str,
     response: &ServiceResponse<BoxBody>,
     cause: Option<&str>,
-    elapsed_s: f64,
+    elapsed: Duration,
 ) {
     let status = response.status();
-    let duration_ms = elapsed_s * 1_000.0;
+    let duration_ms = elapsed.as_secs_f64() * 1_000.0;
+    let api = response.request().app_data::<Data<Api>>();
+    let is_slow = api.is_some_and(|api| elapsed >= api.state.settings.slow_from);
+    let slow = is_slow.then_some(true);
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -114,13 +119,14 @@ fn log(
                 status = status.as_u16(),
                 duration_ms,
                 error = cause,
+                slow,
                 "request completed"
             )
         };
     }
     if status.as_u16() == 500 {
         line!(error);
-    } else if status.is_server_error() {
+    } else if is_slow || status.is_server_error() {
         line!(warn);
     } else {
         line!(info);

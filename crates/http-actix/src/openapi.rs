@@ -279,6 +279,11 @@ problems!(
     LiveProblems,
     [Code::ValidationFailed],
 );
+problems!(
+    /// Of metrics, which may be off.
+    MetricsProblems,
+    [Code::ValidationFailed, Code::RouteNotFound],
+);
 
 /// One response a status, which names the codes that it can have.
 pub(crate) fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Response>> {

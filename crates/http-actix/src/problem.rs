@@ -298,6 +298,16 @@ impl Problem {
         self.cause.as_deref()
     }
 
+    /// What went wrong.
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// `/metrics` where nothing is measured.
+    pub(crate) fn metrics_off() -> Self {
+        Self::new(Code::RouteNotFound, "Nothing is measured here: WALLEX_METRICS is false.")
+    }
+
     /// The body.
     pub(crate) fn json(&self, instance: &str, correlation_id: &str) -> String {
         let json = ProblemJson {

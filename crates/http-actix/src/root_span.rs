@@ -2,7 +2,8 @@
 //! the client's trace when it sent one.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HOST, HeaderMap};
+use actix_web::http::uri::Authority;
 use actix_web::http::{StatusCode, Version};
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
@@ -14,6 +15,7 @@ use crate::{connection, correlation};
 /// Makes the root span. What is known later is recorded on it by who knows it.
 pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
     let scheme = if connection::is_secure(request.request()) { "https" } else { "http" };
+    let server = server_of(request);
     let span = tracing::info_span!(
         "http.request",
         otel.name = %format_args!("{method} {route}"),
@@ -25,6 +27,8 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
         url.path = request.uri().path(),
         url.scheme = scheme,
         network.protocol.version = protocol_version(request.version()),
+        server.address = server.as_ref().map(Authority::host),
+        server.port = server.as_ref().and_then(Authority::port_u16),
         client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
         error.type = field::Empty,
         correlation.id = %correlation::of(request.request()).id,
@@ -48,6 +52,15 @@ pub(crate) fn end(status: StatusCode) {
         span.record("otel.status_code", "ERROR");
         span.record("error.type", status.as_str());
     }
+}
+
+/// What the client calls the server.
+fn server_of(request: &ServiceRequest) -> Option<Authority> {
+    // In HTTP/2 it stands in the target.
+    if let Some(authority) = request.uri().authority() {
+        return Some(authority.clone());
+    }
+    request.headers().get(HOST)?.to_str().ok()?.parse().ok()
 }
 
 fn protocol_version(version: Version) -> &'static str {

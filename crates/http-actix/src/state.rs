@@ -38,8 +38,8 @@ pub struct ApiState {
     pub read_models: Arc<dyn ReadModels>,
     /// Asks the database whether it can serve.
     pub readiness: Arc<dyn Readiness>,
-    /// Renders `/metrics`.
-    pub metrics: Arc<dyn MetricsSource>,
+    /// Renders `/metrics`; `None` when nothing is measured.
+    pub metrics: Option<Arc<dyn MetricsSource>>,
     /// Makes correlation ids for requests that bring none.
     pub ids: Arc<dyn IdGenerator>,
     /// Says when the server is about to stop.
@@ -77,6 +77,8 @@ pub struct ApiSettings {
     pub local_names_only: bool,
     /// How often somebody may call.
     pub rate_limits: RateLimits,
+    /// From when on a request is slow, and its log line a warning.
+    pub slow_from: Duration,
 }
 
 impl Default for ApiSettings {
@@ -93,6 +95,7 @@ impl Default for ApiSettings {
             outbox_retention: Duration::from_secs(24 * 60 * 60),
             local_names_only: false,
             rate_limits: RateLimits::default(),
+            slow_from: Duration::from_secs(1),
         }
     }
 }

@@ -10,20 +10,21 @@ use wallex_database::{Backend, Row};
 const FROM_OUTBOX: &str = "SELECT o.position, o.tenant, o.wallet_id, o.version, \
      CAST(o.event_id AS text) AS event_id, coalesce(e.type, o.type) AS type, \
      CAST(coalesce(e.schema_version, 0) AS bigint) AS schema_version, \
-     CAST(e.payload AS text) AS payload, coalesce(e.recorded_at_ms, o.created_at_ms) AS recorded_at_ms \
-     FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.position = o.position \
+     CAST(e.payload AS text) AS payload, coalesce(e.recorded_at_ms, o.created_at_ms) AS recorded_at_ms, \
+     {o.traceparent} AS traceparent FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.position = o.position \
      AND e.tenant = o.tenant AND e.wallet_id = o.wallet_id AND e.version = o.version \
      WHERE o.shard = $1 AND o.position > $2 AND o.position <= $3 ORDER BY o.position LIMIT $4";
 
 const FROM_EVENTS: &str = "SELECT e.position, e.tenant, e.wallet_id, e.version, \
      CAST(e.event_id AS text) AS event_id, e.type, \
      CAST(e.schema_version AS bigint) AS schema_version, CAST(e.payload AS text) AS payload, \
-     e.recorded_at_ms FROM events e \
+     e.recorded_at_ms, {e.traceparent} AS traceparent FROM events e \
      WHERE e.shard = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4";
 
 /// At most `limit` events of `shard` behind `after`, in the order of positions: the columns
 /// `position`, `tenant`, `wallet_id`, `version`, `event_id`, `type`, `schema_version`, `payload`
-/// (NULL when the event is gone, and only its outbox row is left) and `recorded_at_ms`.
+/// (NULL when the event is gone, and only its outbox row is left), `recorded_at_ms` and `traceparent`
+/// (NULL when its request had none).
 ///
 /// Positions have no gaps, so a gap in the outbox shows: the rows that a cleanup deleted before a
 /// new consumer began, or a row that was lost, are read from the events themselves.
@@ -74,7 +75,11 @@ async fn query(
         range.upto.cast_signed().into(),
         i64::from(range.limit).into(),
     ];
-    let rows = conn.query_all_raw(Backend::of(conn).statement(sql, values)).await?;
+    let backend = Backend::of(conn);
+    let sql = ["o", "e"].into_iter().fold(sql.to_owned(), |sql, table| {
+        sql.replace(&format!("{{{table}.traceparent}}"), &traceparent_of(backend, table))
+    });
+    let rows = conn.query_all_raw(backend.statement(sql, values)).await?;
     rows.into_iter()
         .map(|row| {
             let row = Row(row);
@@ -82,4 +87,16 @@ async fn query(
             Ok((position, row))
         })
         .collect()
+}
+
+/// The trace in the metadata of the row `table`. Whatever became of that document at rest, it is no
+/// reason to fail.
+fn traceparent_of(backend: Backend, table: &str) -> String {
+    match backend {
+        Backend::Postgres => format!("{table}.metadata ->> 'traceparent'"),
+        Backend::Sqlite => format!(
+            "CASE WHEN json_valid({table}.metadata) \
+             THEN CAST(json_extract({table}.metadata, '$.traceparent') AS text) END"
+        ),
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wallex_domain::{EventId, WalletEvent};
-use wallex_ports::{Timestamp, WalletKey};
+use wallex_ports::{Timestamp, Traceparent, WalletKey};
 
 /// Events kept in each shard, at most; the oldest go first. A projector that is further behind reads the
 /// database, which is what it does best in large batches.
@@ -31,6 +31,8 @@ pub struct Committed {
     pub event: WalletEvent,
     /// When.
     pub recorded_at: Timestamp,
+    /// The trace of the request that caused it.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// The last events of each shard that this process committed; shared by who writes and who reads.
@@ -115,6 +117,7 @@ mod tests {
                 initial_balance: Balance::ZERO,
             },
             recorded_at: Timestamp::from_unix_ms(0),
+            traceparent: None,
         };
         positions.map(committed).collect()
     }

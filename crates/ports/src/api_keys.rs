@@ -9,6 +9,9 @@ use wallex_domain::TenantId;
 
 use crate::{AccessScopes, Actor, ReadError, Timestamp};
 
+/// What every key begins with, so that those who look for leaked secrets find them.
+pub const API_KEY_PREFIX: &str = "wlx_";
+
 /// What names a key. It is no secret: logs and the audit log have it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKeyId(String);

@@ -35,8 +35,8 @@ pub use access::{
 };
 pub use answer::StoredAnswer;
 pub use api_keys::{
-    ApiKey, ApiKeyError, ApiKeyId, ApiKeyState, ApiKeys, IssuedKey, KeyName, NewApiKey, NoKeyId,
-    NoKeyName, Secret,
+    API_KEY_PREFIX, ApiKey, ApiKeyError, ApiKeyId, ApiKeyState, ApiKeys, IssuedKey, KeyName,
+    NewApiKey, NoKeyId, NoKeyName, Secret,
 };
 pub use audit::{Act, Actor, AuditAction, AuditFilter, AuditLine, AuditLog, AuditOutcome};
 pub use clock::{Clock, IdGenerator};

@@ -62,6 +62,16 @@ visible_text!(
     128
 );
 
+impl Traceparent {
+    /// Whether the trace is recorded: the last bit of its flags (W3C Trace Context, 3.2.2.5).
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        let flags = self.as_str().split('-').nth(3);
+        let flags = flags.and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        flags.is_some_and(|flags| flags & 1 == 1)
+    }
+}
+
 /// The route that an idempotency key is scoped to: the method and the decoded concrete path without
 /// `/v1`, `POST /wallets/w-1/credit` for one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,5 +94,23 @@ impl Route {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_recorded_when_its_flags_say_so() {
+        const PLACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+        let is_sampled =
+            |flags: &str| Traceparent::parse(&format!("{PLACE}{flags}")).map(|t| t.is_sampled());
+        for (flags, sampled) in [("-01", true), ("-03", true), ("-00", false), ("-02", false)] {
+            assert_eq!(is_sampled(flags), Ok(sampled), "{flags}");
+        }
+        for nonsense in ["", "-", "-x", "-999"] {
+            assert_eq!(is_sampled(nonsense), Ok(false), "{nonsense}");
+        }
     }
 }

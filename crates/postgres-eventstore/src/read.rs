@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
-use wallex_database::{Database, Row, RowError, read_error};
+use wallex_database::{Database, Row, RowError, read_error, within};
 use wallex_domain::WalletEvent;
 use wallex_ports::{
     EventMetadata, Events, ReadError, RecordedEvent, Shards, StreamState, Timestamp, WalletKey,
@@ -35,7 +35,9 @@ impl EventStore {
 impl Wallets for EventStore {
     async fn load(&self, keys: &[WalletKey]) -> Result<Vec<Option<StreamState>>, ReadError> {
         let shards = self.shards()?;
-        let mut found = load_streams(self.db.read(), shards, keys).await.map_err(read_error)?;
+        let span = self.db.place().span("SELECT", "wallet_streams", keys.len());
+        let loading = within(span, load_streams(self.db.read(), shards, keys));
+        let mut found = loading.await.map_err(read_error)?;
         Ok(keys.iter().map(|key| found.remove(key)).collect())
     }
 }
@@ -84,7 +86,9 @@ impl Events for EventStore {
             i64::from(limit).into(),
         ];
         let statement = self.db.backend().statement(sql, values);
-        let rows = self.db.read().query_all_raw(statement).await.map_err(read_error)?;
+        let span = self.db.place().span("SELECT", "events", 1);
+        let rows = within(span, self.db.read().query_all_raw(statement)).await;
+        let rows = rows.map_err(read_error)?;
         Ok(rows.into_iter().map(event).collect::<Result<_, _>>()?)
     }
 }

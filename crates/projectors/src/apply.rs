@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use sea_orm::DbErr;
 use thiserror::Error;
-use wallex_database::is_taken;
+use wallex_database::{error_type, is_taken};
 use wallex_ports::WalletKey;
 
 use crate::checkpoint::Seat;
@@ -36,6 +36,17 @@ pub(crate) enum BatchError {
     Panicked,
     #[error("the projector finds ever more events that it can't apply")]
     Endless,
+}
+
+impl BatchError {
+    /// `error.type` in traces.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Storage(error) => error_type(error),
+            Self::Panicked => "panicked",
+            Self::Endless => "endless",
+        }
+    }
 }
 
 /// How a batch is applied.

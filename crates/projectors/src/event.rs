@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wallex_database::{Row, RowError};
 use wallex_domain::{EventId, WalletEvent};
 use wallex_outbox::Committed;
-use wallex_ports::{Timestamp, WalletKey};
+use wallex_ports::{Timestamp, Traceparent, WalletKey};
 
 /// An event of the history, decodable or not.
 #[derive(Debug, Clone)]
@@ -23,11 +23,13 @@ pub struct Event {
     pub event_type: Cow<'static, str>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// The trace of the request that caused it.
+    pub traceparent: Option<Traceparent>,
     decoded: Result<WalletEvent, String>,
 }
 
 impl Event {
-    /// The event in a row with the columns of [`wallex_outbox::read_after`].
+    /// The event in a row with the columns of [`wallex_outbox::read_after`], its trace apart.
     pub(crate) fn of_row(row: &Row) -> Result<Self, RowError> {
         // Which row it is that can't be read is what whoever repairs it needs to know.
         Self::read(row).map_err(|error| {
@@ -40,6 +42,14 @@ impl Event {
             );
             RowError::new("event", place)
         })
+    }
+
+    /// The same, with the trace of the request that caused it. One that can't be used is no reason to
+    /// fail.
+    pub(crate) fn of_traced_row(row: &Row) -> Result<Self, RowError> {
+        let trace: Option<String> = row.parse_nullable("traceparent")?;
+        let traceparent = trace.and_then(|text| Traceparent::parse(&text).ok());
+        Ok(Self { traceparent, ..Self::of_row(row)? })
     }
 
     /// An event of this process, as it was committed.
@@ -58,6 +68,7 @@ impl Event {
             event_id: committed.event_id,
             event_type: committed.event.event_type().into(),
             recorded_at: committed.recorded_at,
+            traceparent: committed.traceparent.clone(),
             decoded,
         }
     }
@@ -76,6 +87,7 @@ impl Event {
             event_id: row.uuid("event_id")?.into(),
             recorded_at: Timestamp::from_unix_ms(row.int("recorded_at_ms")?),
             event_type: event_type.into(),
+            traceparent: None,
             decoded,
         })
     }

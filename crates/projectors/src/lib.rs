@@ -22,6 +22,7 @@ mod status;
 mod store;
 mod supervisor;
 mod tables;
+mod trace;
 mod walk;
 mod worker;
 

@@ -18,3 +18,9 @@ pub(crate) fn parked(projector: &'static str) {
     counter!("wallex_projector_parked_total", "projector" => projector).increment(1);
     failed(projector);
 }
+
+/// `change` is `taken`, `lost` or `returned`.
+pub(crate) fn lease_changed(projector: &'static str, change: &'static str) {
+    let name = "wallex_projector_lease_changes_total";
+    counter!(name, "projector" => projector, "change" => change).increment(1);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
-use wallex_database::Database;
+use wallex_database::{Database, Place};
 use wallex_ports::{BoxError, WalletKey};
 
 use crate::checkpoint::{self, Seat, Wanted};
@@ -67,7 +67,11 @@ impl ProjectorStore for SqlProjectorStore {
     async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError> {
         let db = self.db.background();
         let rows = wallex_outbox::read_after(db, self.shard, after, limit).await?;
-        Ok(rows.iter().map(Event::of_row).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(Event::of_traced_row).collect::<Result<_, _>>()?)
+    }
+
+    fn place(&self) -> Option<&Place> {
+        Some(self.db.place())
     }
 
     async fn begin(&self) -> Result<Box<dyn ProjectorTransaction>, DbErr> {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
+use wallex_database::Place;
 use wallex_ports::{BoxError, WalletKey};
 
 use crate::checkpoint::Seat;
@@ -66,6 +67,11 @@ pub trait ProjectorStore: Send + Sync {
     /// # Errors
     /// The database's, or that a row can't be read.
     async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError>;
+
+    /// What traces say of the database, where it is one.
+    fn place(&self) -> Option<&Place> {
+        None
+    }
 
     /// Begins the transaction of a batch.
     ///

@@ -28,6 +28,7 @@ use crate::event::Event;
 use crate::metric_names;
 use crate::projector::sentence;
 use crate::store::ProjectorStore;
+use crate::trace::BatchTrace;
 
 /// How long a lease lasts. A process that was killed is replaced after at most this and
 /// `SEAT_POLL`.
@@ -148,8 +149,11 @@ impl Worker {
             let (name, shard) = (self.name(), self.shard());
             match self.store.take().await {
                 Ok(Some((seat, position))) => {
+                    metric_names::lease_changed(name, "taken");
                     tracing::info!(projector = name, shard, position, "lease taken");
                     let left = self.hold(&seat, position, &mut failures).await;
+                    let lost = matches!(left, Left::Lost);
+                    metric_names::lease_changed(name, if lost { "lost" } else { "returned" });
                     if let Err(error) = self.store.leave(&seat).await {
                         let error = sentence(&error);
                         tracing::warn!(projector = name, error, "the lease runs out by itself");
@@ -279,9 +283,18 @@ impl Worker {
         let events_per_second = rate.per_second;
         let started = Instant::now();
         let step = Step { store: &*self.store, seat, events_per_second };
-        match step.apply(from, events).await? {
-            Applied::SeatLost => Ok(Turn::Lost),
-            Applied::Committed { parked } => {
+        let trace = BatchTrace::begin(self.name(), self.store.place(), events);
+        match step.apply(from, events).await {
+            Err(error) => {
+                trace.failed(error.name());
+                Err(error.into())
+            }
+            Ok(Applied::SeatLost) => {
+                trace.failed("lease-lost");
+                Ok(Turn::Lost)
+            }
+            Ok(Applied::Committed { parked }) => {
+                trace.committed(&parked);
                 rate.add(events.len() as u64);
                 metric_names::applied(self.name(), events.len(), started.elapsed());
                 for poison in parked {

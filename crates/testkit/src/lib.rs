@@ -21,6 +21,7 @@
 mod api_key;
 mod both;
 mod client;
+mod collector;
 pub mod corpus;
 mod files;
 mod foreground;
@@ -34,6 +35,7 @@ mod wait;
 pub use api_key::{ALL_SCOPES, ApiKey, run_wallex};
 pub use both::block_on;
 pub use client::{Answer, Client, Request, install_tls_provider};
+pub use collector::{Collector, Manner, Span, SpanKind};
 pub use files::allow_many_files;
 pub use foreground::run_in_foreground;
 pub use inspect::{AuditedWallet, Counts, Inspector};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
-use wallex_database::{Backend, Database, ErrorClass, classify, is_undefined};
+use tracing::{Instrument as _, Span};
+use wallex_database::{Backend, Database, ErrorClass, classify, is_undefined, within};
 use wallex_idempotency::{forget_expired, stored_records};
 use wallex_outbox::Tail;
 use wallex_ports::{
@@ -83,15 +84,30 @@ impl SqlCommitter {
         rows: &Rows<'_>,
         shards: Shards,
     ) -> Result<Attempt, CommitError> {
+        let span = self.span(rows);
         if self.db.backend() == Backend::Sqlite {
-            let transaction = self.db.begin().await.map_err(before_commit)?;
-            let written = attempt(&transaction, shards, rows).await.map_err(before_commit)?;
-            return self.end(transaction, batch, written).await;
+            return self.attempt_in_steps(batch, rows, shards).instrument(span).await;
         }
-        match attempt(self.db.write(), shards, rows).await {
+        match within(span, attempt(self.db.write(), shards, rows)).await {
             Err(error) if may_have_committed(&error) => self.look_up(batch, error).await,
             attempted => attempted.map_err(before_commit),
         }
+    }
+
+    async fn attempt_in_steps(
+        &self,
+        batch: &Batch<'_>,
+        rows: &Rows<'_>,
+        shards: Shards,
+    ) -> Result<Attempt, CommitError> {
+        let transaction = self.db.begin().await.map_err(before_commit)?;
+        let written = attempt(&transaction, shards, rows).await.map_err(before_commit)?;
+        self.end(transaction, batch, written).await
+    }
+
+    /// What a trace shows of writing `rows`.
+    fn span(&self, rows: &Rows<'_>) -> Span {
+        self.db.place().span("BATCH", "events", rows.events.len())
     }
 
     /// Commits what was written, or rolls back what was refused.
@@ -257,7 +273,9 @@ impl LockedWallets for Locked {
             return committer.write(&units).await;
         }
         let rows = Rows::of(&batch, shards);
-        let attempted = attempt(&transaction, shards, &rows).await.map_err(before_commit)?;
+        let span = committer.span(&rows);
+        let attempted = within(span, attempt(&transaction, shards, &rows)).await;
+        let attempted = attempted.map_err(before_commit)?;
         match committer.end(transaction, &batch, attempted).await? {
             Attempt::Written(before) => {
                 rows.tell(&committer.tail, &before);

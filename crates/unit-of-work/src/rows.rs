@@ -78,6 +78,7 @@ impl<'a> Rows<'a> {
                 event_id: e.event.event_id,
                 event: e.event.event.clone(),
                 recorded_at: e.event.recorded_at,
+                traceparent: e.event.metadata.traceparent.clone(),
             });
             tail.push(*shard, committed.collect());
         }

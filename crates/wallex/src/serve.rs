@@ -42,7 +42,7 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
     #[cfg(debug_assertions)]
     crate::planted::say_so();
     let mut stop = Stop::on_signals().context("signals can't be received")?;
-    let metrics = Metrics::install()?;
+    let metrics = Metrics::install(config.metrics)?;
     let db = tokio::select! {
         opened = open(&config) => opened?,
         () = stop.asked() => return Ok(()),
@@ -87,7 +87,7 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
     #[cfg(debug_assertions)]
     crate::planted::say_so();
     let mut stop = Stop::on_signals().context("signals can't be received")?;
-    let metrics = Metrics::install()?;
+    let metrics = Metrics::install(config.metrics)?;
     let reloader = TlsFiles::of(&config)?.map(Reloader::start).transpose()?;
     // The port comes first: a second server on one machine should not get as far as the database.
     let listener = listen(config.listen)?;

@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::counter;
+use metrics::{counter, histogram};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::{Backend, Database};
 use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _};
 use wallex_projectors::SqlRecovery;
 
 use crate::config::Config;
-use crate::metrics::{IDEMPOTENCY_SWEPT, Metrics, OUTBOX_CLEANED};
+use crate::metrics::{IDEMPOTENCY_SWEPT, Metrics, OUTBOX_CLEANED, POOL_WAIT};
 use crate::projections::Projections;
 use crate::signals::Stop;
 
@@ -22,6 +22,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// At full speed SQLite's log grows by 60 MB in this time.
 const LOG_INTERVAL: Duration = Duration::from_millis(500);
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
+/// How often each pool is asked for a connection, to see how long it takes.
+const POOL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that upkeep works on.
 #[derive(Clone)]
@@ -64,6 +66,9 @@ impl Upkeep {
 
     /// Works until the process is asked to stop. A defect that panics must not end it for good.
     pub(crate) async fn run(self) {
+        if self.metrics.is_on() {
+            tokio::spawn(watch_pools(Arc::clone(&self.db), self.stop.clone()));
+        }
         while let Err(error) = tokio::spawn(self.clone().work()).await {
             tracing::error!(%error, "upkeep did not end well; it begins again");
             tokio::time::sleep(READY_INTERVAL).await;
@@ -161,6 +166,21 @@ impl Upkeep {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, "expired idempotency records could not be deleted");
             }
+        }
+    }
+}
+
+/// Asks each pool for a connection, over and over, until the process is asked to stop. By itself,
+/// because a pool that gives none is waited for.
+async fn watch_pools(db: Arc<Database>, mut stop: Stop) {
+    let mut turn = every(POOL_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.asked() => return,
+            _ = turn.tick() => {}
+        }
+        for (pool, waited) in db.pool_waits().await {
+            histogram!(POOL_WAIT, "pool" => pool).record(waited);
         }
     }
 }

@@ -21,13 +21,10 @@ impl Decided {
     /// Tells the client, now that it is durable or known to be true.
     fn answer(self) {
         let Self { waiting, answer, outcome } = self;
-        let kind = waiting.command.action.name();
-        metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome)
-            .increment(1);
         if waiting.command.idempotency.is_some() {
             count_key("miss");
         }
-        waiting.answer(Ok(Answer { stored: answer, replayed: false }));
+        waiting.answer(outcome, Ok(Answer { stored: answer, replayed: false }));
     }
 }
 
@@ -69,7 +66,7 @@ impl Lane {
                     if decided.waiting.defeats < TRIES_MAX {
                         again.push(decided.waiting);
                     } else {
-                        decided.waiting.answer(Err(CommandError::Contended));
+                        decided.waiting.fail(CommandError::Contended);
                     }
                 }
             }
@@ -102,7 +99,7 @@ impl Lane {
             Err(error) => {
                 tracing::warn!(%error, commands = unclaimed.len(), "keys could not be looked up");
                 for decided in unclaimed {
-                    decided.waiting.answer(Err(CommandError::Unavailable));
+                    decided.waiting.fail(CommandError::Unavailable);
                 }
             }
         }
@@ -155,15 +152,12 @@ pub(crate) fn replay(group: Group, records: &HashMap<KeyScope, StoredRecord>) ->
 /// The stored answer, if it answers this very request.
 fn answer_from_record(waiting: Waiting, record: StoredRecord) {
     let asked = waiting.command.idempotency.as_ref().map(|keyed| keyed.request_hash);
-    let kind = waiting.command.action.name();
-    let (outcome, answer) = if asked == Some(record.request_hash) {
-        ("replayed", Ok(Answer { stored: record.answer, replayed: true }))
-    } else {
-        ("key-reused", Err(CommandError::KeyReused))
-    };
-    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
     count_key("hit");
-    waiting.answer(answer);
+    if asked == Some(record.request_hash) {
+        waiting.answer("replayed", Ok(Answer { stored: record.answer, replayed: true }));
+    } else {
+        waiting.fail(CommandError::KeyReused);
+    }
 }
 
 /// Counts a command with a key that was answered: from its record, or for the first time.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use wallex_ports::{
     Claim, CommitError, KeyScope, LockedWallets, NotMigrated, ReadError, StoredAnswer,
     StoredRecord, Unit, UnitOutcome, WalletKey,
@@ -16,7 +16,7 @@ use super::commit::{commit, with_deadline};
 use super::deciding::{WorkingStates, key_of};
 use super::queue::Waiting;
 use super::read::read;
-use super::{Deciding, LOOKED_UP_BATCHES, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX};
+use super::{Deciding, LOOKED_UP_BATCHES, LanePorts, LaneSettings, OPTIMISTIC_TRIES_MAX, spans};
 use crate::{Action, Command, CommandError, Decision};
 
 /// Commands that are decided in order and committed together.
@@ -31,7 +31,7 @@ impl Group {
 
     fn answer_all(self, error: &CommandError) {
         for waiting in self.waiting {
-            waiting.answer(Err(error.clone()));
+            waiting.fail(error.clone());
         }
     }
 
@@ -181,7 +181,10 @@ impl Lane {
         for key in believed {
             states.entry(key).or_insert(None);
         }
-        let (records, loaded) = read(&self.ports, &scopes, &missing).await?;
+        let is_cached = scopes.is_empty() && missing.is_empty();
+        let contexts = group.waiting.iter().map(|waiting| &waiting.command.context);
+        let span = if is_cached { Span::none() } else { spans::loading(contexts) };
+        let (records, loaded) = read(&self.ports, &scopes, &missing).instrument(span).await?;
         states.extend(missing.into_iter().zip(loaded));
         let records = scopes.into_iter().zip(records);
         Ok((records.filter_map(|(scope, record)| Some((scope, record?))).collect(), states))
@@ -224,7 +227,8 @@ impl Lane {
                 &*self.ports.clock,
                 &*self.ports.ids,
             );
-            let decision = decide(command, &mut deciding);
+            let span = spans::deciding(&command.context);
+            let decision = span.in_scope(|| decide(command, &mut deciding));
             let (reads, appends) = deciding.finish();
             let is_kept = decision.as_ref().map_or_else(|refusal| refusal.is_final(), |_| true);
             for append in &appends {
@@ -233,6 +237,7 @@ impl Lane {
             let answer = self.ports.answers.encode(&command.context, &decision);
             let claim = if is_kept { self.claim(command, &answer) } else { None };
             let outcome = decision.as_ref().map_or_else(|refusal| refusal.name(), |_| "ok");
+            span.record("outcome", outcome);
             units.push(Unit { claim, reads, appends });
             all.push(Decided { waiting, answer, outcome });
         }
@@ -252,22 +257,19 @@ impl Lane {
         units: Arc<[Unit]>,
         locked: Option<Box<dyn LockedWallets>>,
     ) -> Result<Vec<UnitOutcome>, CommitError> {
-        // One commit serves many requests: it is a child of the first, and all are linked to it.
-        let parent = decided.first().map(|d| d.waiting.command.context.span.clone());
-        let parent = parent.unwrap_or_else(tracing::Span::none);
-        let span = tracing::info_span!(parent: &parent, "wallet.commit", batch.units = units.len());
-        for decided in decided {
-            decided.waiting.command.context.span.follows_from(&span);
-        }
+        let span = spans::committing(decided.iter().map(|d| &d.waiting.command.context));
         let deadline = self.settings.commit_deadline;
         let started = tokio::time::Instant::now();
         let outcomes = match locked {
             Some(locked) => {
                 let committing = async move { locked.commit(units).await };
-                with_deadline(deadline, committing).instrument(span).await
+                with_deadline(deadline, committing).instrument(span.clone()).await
             }
-            None => commit(&self.ports, units, deadline).instrument(span).await,
+            None => commit(&self.ports, units, deadline).instrument(span.clone()).await,
         };
+        if let Err(error) = &outcomes {
+            spans::failed(&span, error);
+        }
         metrics::histogram!("wallex_lane_commit_duration_seconds").record(started.elapsed());
         outcomes
     }

@@ -28,6 +28,7 @@ mod deciding;
 mod group;
 mod queue;
 mod read;
+mod spans;
 
 use std::sync::Arc;
 use std::time::Duration;

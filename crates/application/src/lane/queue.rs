@@ -3,12 +3,14 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
+use tracing::Span;
 
 use super::group::{Group, Lane};
-use super::{Identities, LanePorts, LaneSettings, QUEUE_WAIT_MAX};
+use super::{Identities, LanePorts, LaneSettings, QUEUE_WAIT_MAX, spans};
 use crate::{Answer, Command, CommandError};
 
 /// A command in the lane, and who waits for its answer.
@@ -20,13 +22,22 @@ pub(crate) struct Waiting {
     /// Whether its key and its wallets must be looked up before it is decided.
     pub(crate) looks: bool,
     pub(crate) since: Instant,
+    /// The time until it was taken, in its trace.
+    wait: Span,
     reply: oneshot::Sender<Result<Answer, CommandError>>,
 }
 
 impl Waiting {
-    /// Tells the client. One that went away is not an error: its command is done all the same.
-    pub(crate) fn answer(self, answer: Result<Answer, CommandError>) {
+    /// Tells the client, and counts. One that went away is not an error: its command is done all the
+    /// same.
+    pub(crate) fn answer(self, outcome: &'static str, answer: Result<Answer, CommandError>) {
+        count(self.command.action.name(), outcome, self.since.elapsed());
         let _ = self.reply.send(answer);
+    }
+
+    /// Tells the client that there is no answer.
+    pub(crate) fn fail(self, error: CommandError) {
+        self.answer(error.name(), Err(error));
     }
 }
 
@@ -71,12 +82,16 @@ impl CommandLane {
     pub async fn execute(&self, command: Command) -> Result<Answer, CommandError> {
         let (reply, answer) = oneshot::channel();
         let identities = Identities { command: self.ids.next(), subject: self.ids.next() };
-        let waiting =
-            Waiting { command, identities, defeats: 0, looks: false, since: Instant::now(), reply };
-        self.queue.try_send(waiting).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => CommandError::ShuttingDown,
-        })?;
+        let (wait, since) = (spans::waiting(&command.context), Instant::now());
+        let waiting = Waiting { command, identities, defeats: 0, looks: false, since, wait, reply };
+        if let Err(refused) = self.queue.try_send(waiting) {
+            let (waiting, error) = match refused {
+                TrySendError::Full(waiting) => (waiting, CommandError::Overloaded),
+                TrySendError::Closed(waiting) => (waiting, CommandError::ShuttingDown),
+            };
+            count(waiting.command.action.name(), error.name(), Duration::ZERO);
+            return Err(error);
+        }
         // The lane drops a command unanswered only when it panics, perhaps in mid-commit.
         answer.await.unwrap_or(Err(CommandError::OutcomeUnknown))
     }
@@ -118,10 +133,11 @@ async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: onesh
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }
-        let batch = refuse_late(batch);
+        let mut batch = refuse_late(batch);
         if batch.is_empty() {
             continue;
         }
+        batch.iter_mut().for_each(|waiting| waiting.wait = Span::none());
         observe(&batch, queue.len());
         // A defect that panics must not stop all commands after it. What it touched is unknown.
         match AssertUnwindSafe(lane.settle(Group::new(batch))).catch_unwind().await {
@@ -139,7 +155,7 @@ fn refuse_late(batch: Vec<Waiting>) -> Vec<Waiting> {
     let (late, in_time): (Vec<_>, Vec<_>) =
         batch.into_iter().partition(|waiting| waiting.since.elapsed() > QUEUE_WAIT_MAX);
     for waiting in late {
-        waiting.answer(Err(CommandError::Overloaded));
+        waiting.fail(CommandError::Overloaded);
     }
     in_time
 }
@@ -154,4 +170,11 @@ fn observe(batch: &[Waiting], still_queued: usize) {
     for waiting in batch.iter().filter(|waiting| waiting.defeats == 0) {
         wait.record(waiting.since.elapsed());
     }
+}
+
+/// Counts a command that was answered, and how long that took from its arrival in the lane.
+fn count(kind: &'static str, outcome: &'static str, took: Duration) {
+    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
+    let duration = "wallex_command_duration_seconds";
+    metrics::histogram!(duration, "kind" => kind, "outcome" => outcome).record(took);
 }

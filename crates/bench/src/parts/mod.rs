@@ -6,6 +6,7 @@ mod growth;
 mod keys;
 mod movements;
 mod open_loop;
+mod overhead;
 mod overload;
 mod reads;
 mod timeline;
@@ -13,6 +14,7 @@ mod timeline;
 pub(crate) use self::connections::SWEEP;
 pub(crate) use self::growth::POSTGRES_MILLIONS;
 pub(crate) use self::keys::WITH_KEYS;
+pub(crate) use self::overhead::TRACED_PERCENT;
 pub(crate) use self::overload::{OVERLOAD_PERCENT, QUEUE};
 
 use anyhow::Result;
@@ -43,6 +45,7 @@ pub(crate) async fn run(bench: &mut Bench, part: Part) -> Result<()> {
                 Part::Mix => movements::mix_round(bench, kind, round).await?,
                 Part::Reads => reads::round(bench, kind, round).await?,
                 Part::Keys => keys::round(bench, kind, round).await?,
+                Part::Overhead => overhead::round(bench, kind, round).await?,
                 Part::OpenLoop => open_loop::round(bench, kind, round).await?,
                 Part::Overload => overload::round(bench, kind, round).await?,
                 Part::Connections => connections::round(bench, kind, round).await?,
@@ -59,7 +62,9 @@ fn is_measured(bench: &Bench, part: Part, kind: Kind, round: u32) -> bool {
     if kind == Kind::Postgres || part == Part::Creates || !bench.kinds.contains(&Kind::Postgres) {
         return true;
     }
-    let takes_long =
-        matches!(part, Part::Keys | Part::OpenLoop | Part::Overload | Part::Connections);
+    let takes_long = matches!(
+        part,
+        Part::Keys | Part::Overhead | Part::OpenLoop | Part::Overload | Part::Connections
+    );
     !bench.quick && (round == 1 || !takes_long)
 }

@@ -149,7 +149,7 @@ impl Harness {
             recovery: self.steered.clone(),
             read_models: self.projections.clone(),
             readiness: store.clone(),
-            metrics: store.clone(),
+            metrics: Some(store.clone()),
             ids: store,
             lifecycle: self.lifecycle.clone(),
             settings: self.settings.clone(),

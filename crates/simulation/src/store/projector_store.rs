@@ -113,6 +113,7 @@ impl SimulatedProjectorStore {
             event_id: stored.event.event_id,
             event: stored.event.event.clone(),
             recorded_at: stored.event.recorded_at,
+            traceparent: stored.event.metadata.traceparent.clone(),
         };
         Event::of_committed(&committed)
     }

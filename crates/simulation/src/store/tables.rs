@@ -178,6 +178,7 @@ impl Tables {
                     event_id: event.event_id,
                     event: event.event.clone(),
                     recorded_at: event.recorded_at,
+                    traceparent: event.metadata.traceparent.clone(),
                 });
                 let (wallet, event) = (wallet.clone(), event.clone());
                 self.events.push(StoredEvent { stamp, shard, position, wallet, version, event });

@@ -59,6 +59,7 @@ pub(crate) struct Config {
 
     pub(crate) log_filter: String,
     pub(crate) log_format: LogFormat,
+    pub(crate) metrics: bool,
 }
 
 /// Whether a credential is needed.
@@ -115,6 +116,7 @@ impl Default for Config {
             outbox_retention: Duration::from_secs(24 * 60 * 60),
             log_filter: "info".to_owned(),
             log_format: LogFormat::Auto,
+            metrics: true,
         }
     }
 }

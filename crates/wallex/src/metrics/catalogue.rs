@@ -28,6 +28,18 @@ pub(super) const PROJECTOR_LAG: &str = "wallex_projector_lag_events";
 /// Parked wallets of each projector.
 pub(super) const DEAD_LETTERS: &str = "wallex_dead_letters";
 
+/// How old what each projector has not applied is.
+pub(super) const PROJECTOR_LAG_AGE: &str = "wallex_projector_lag_age_seconds";
+/// Which build this is.
+pub(super) const BUILD_INFO: &str = "wallex_build_info";
+/// What the pools hold.
+pub(super) const POOL_CONNECTIONS: &str = "wallex_db_pool_connections";
+/// What the pools may hold.
+pub(super) const POOL_CONNECTIONS_MAX: &str = "wallex_db_pool_connections_max";
+/// How long the pools let wait.
+pub(crate) const POOL_WAIT: &str = "wallex_db_pool_wait_seconds";
+
+const LEASE_CHANGES: &str = "wallex_projector_lease_changes_total";
 const PROJECTOR_EVENTS: &str = "wallex_projector_events_total";
 const PROJECTOR_PARKED: &str = "wallex_projector_parked_total";
 const LANE_CONFLICTS: &str = "wallex_lane_conflicts_total";
@@ -84,6 +96,28 @@ const METRICS: &[(Kind, &str, &str)] = &[
         PROJECTOR_LAG,
         "Events that a projector has not applied yet, over all shards, by projector.",
     ),
+    (
+        Kind::Gauge,
+        PROJECTOR_LAG_AGE,
+        "Age of the oldest event that a projector has not applied yet, by projector; NaN when unknown.",
+    ),
+    (
+        Kind::Counter,
+        LEASE_CHANGES,
+        "Leases that this process has taken, lost or returned, by projector.",
+    ),
+    (Kind::Gauge, BUILD_INFO, "1, with the version and the kind of database."),
+    (
+        Kind::Gauge,
+        POOL_CONNECTIONS,
+        "Connections to the database, by pool and by state: used or idle.",
+    ),
+    (Kind::Gauge, POOL_CONNECTIONS_MAX, "Connections to the database that there may be, by pool."),
+    (
+        Kind::Histogram,
+        POOL_WAIT,
+        "Time until a pool gave a connection, asked for once a second, by pool.",
+    ),
     (Kind::Gauge, DEAD_LETTERS, "Wallets that a projector has parked, by projector."),
     (Kind::Counter, PROJECTOR_EVENTS, "Events that this process has applied, by projector."),
     (Kind::Counter, PROJECTOR_PARKED, "Wallets that this process has parked, by projector."),
@@ -93,6 +127,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Time of one batch, from BEGIN to the answer to COMMIT, by projector.",
     ),
     (Kind::Counter, "wallex_commands_total", "Commands that were answered, by kind and outcome."),
+    (
+        Kind::Histogram,
+        "wallex_command_duration_seconds",
+        "Time of a command from its arrival in the lane to its answer, by kind and outcome.",
+    ),
     (
         Kind::Gauge,
         "wallex_lane_queue_depth",
@@ -139,6 +178,9 @@ pub(super) fn describe() {
     for projector in projectors() {
         for name in [PROJECTOR_ERRORS, PROJECTOR_EVENTS, PROJECTOR_PARKED] {
             counter!(name, "projector" => projector).increment(0);
+        }
+        for change in ["taken", "lost", "returned"] {
+            counter!(LEASE_CHANGES, "projector" => projector, "change" => change).increment(0);
         }
     }
     for name in [LANE_CONFLICTS, LANE_RETRIES] {

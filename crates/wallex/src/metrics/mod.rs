@@ -2,6 +2,7 @@
 //! of the database at each scrape.
 
 mod catalogue;
+mod process;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use wallex_database::Database;
+use wallex_database::{Database, PoolStatus};
 use wallex_http_actix::MetricsSource;
 use wallex_outbox::Lag;
 use wallex_ports::{ProjectorStatus, Projectors as _, ReadError};
 use wallex_projectors::SqlProjectors;
 
 use catalogue::{
-    CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, DEAD_LETTERS, OUTBOX_LAG_AGE,
-    OUTBOX_LAG_EVENTS, PROJECTOR_LAG,
+    BUILD_INFO, CACHE_HIT_RATE, CACHE_LOOKUPS, CREATE_DURATION, DEAD_LETTERS, OUTBOX_LAG_AGE,
+    OUTBOX_LAG_EVENTS, POOL_CONNECTIONS, POOL_CONNECTIONS_MAX, PROJECTOR_LAG, PROJECTOR_LAG_AGE,
 };
 pub(crate) use catalogue::{
-    IDEMPOTENCY_SWEPT, OUTBOX_CLEANED, TLS_CERTIFICATE_EXPIRY, TLS_RELOADS,
+    IDEMPOTENCY_SWEPT, OUTBOX_CLEANED, POOL_WAIT, TLS_CERTIFICATE_EXPIRY, TLS_RELOADS,
 };
 
 /// How long a scrape waits for the database.
@@ -44,31 +45,45 @@ const COUNT_BUCKETS: &[f64] =
 /// The process's metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    handle: PrometheusHandle,
+    /// `None`: nothing is recorded.
+    handle: Option<PrometheusHandle>,
 }
 
 impl Metrics {
-    /// Installs the recorder for the whole process.
+    /// Installs the recorder for the whole process, unless they are off.
     ///
     /// # Errors
     /// When there is one already.
-    pub(crate) fn install() -> anyhow::Result<Self> {
+    pub(crate) fn install(is_on: bool) -> anyhow::Result<Self> {
+        if !is_on {
+            return Ok(Self { handle: None });
+        }
         let recorder = builder().context("metrics can't be set up")?.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).context("metrics can't be set up")?;
         catalogue::describe();
-        Ok(Self { handle })
+        Ok(Self { handle: Some(handle) })
+    }
+
+    /// Whether anything is recorded.
+    pub(crate) fn is_on(&self) -> bool {
+        self.handle.is_some()
     }
 
     /// Empties the buffers of the histograms, which otherwise grow until the next scrape.
     pub(crate) fn upkeep(&self) {
-        self.handle.run_upkeep();
+        if let Some(handle) = &self.handle {
+            handle.run_upkeep();
+        }
     }
 
-    /// What `/metrics` shows: the process's own figures and the lag of `db`. Must be called on the
-    /// runtime that the database was opened on.
-    pub(crate) fn source(&self, db: Arc<Database>) -> Arc<dyn MetricsSource> {
-        Arc::new(Source { metrics: self.clone(), db, runtime: Handle::current() })
+    /// What `/metrics` shows: the process's own figures and the lag of `db`; nothing when they are off.
+    /// Must be called on the runtime that the database was opened on.
+    pub(crate) fn source(&self, db: Arc<Database>) -> Option<Arc<dyn MetricsSource>> {
+        let handle = self.handle.clone()?;
+        let (version, database) = (env!("CARGO_PKG_VERSION"), db.place().system);
+        gauge!(BUILD_INFO, "version" => version, "database" => database).set(1.0);
+        Some(Arc::new(Source { handle, db, runtime: Handle::current() }))
     }
 }
 
@@ -80,7 +95,7 @@ fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildErro
 }
 
 struct Source {
-    metrics: Metrics,
+    handle: PrometheusHandle,
     db: Arc<Database>,
     /// Where the database is asked. A web worker that is scraped has a runtime of its own, and a
     /// connection that was opened there would die with it.
@@ -100,12 +115,27 @@ impl Source {
     }
 }
 
-/// Shows a figure of each projector, over all shards; of those that are known while it is unknown.
-fn by_projector(name: &'static str, all: &[ProjectorStatus], of: fn(&ProjectorStatus) -> u64) {
+/// Shows how each projector stands, over all shards; of those that are known while it is unknown.
+fn show_projectors(all: &[ProjectorStatus]) {
     for projector in catalogue::projectors() {
-        let mine = all.iter().filter(|status| status.projector == projector);
-        let sum = mine.map(of).sum::<u64>() as f64;
-        gauge!(name, "projector" => projector).set(if all.is_empty() { f64::NAN } else { sum });
+        let known = |figure: f64| if all.is_empty() { f64::NAN } else { figure };
+        let mine = || all.iter().filter(|status| status.projector == projector);
+        let lag: u64 = mine().map(ProjectorStatus::lag_events).sum();
+        let parked: u64 = mine().map(|status| status.parked_wallets).sum();
+        let age_ms = mine().map(|status| status.lag_age_ms).max().unwrap_or_default();
+        let age_seconds = Duration::from_millis(age_ms).as_secs_f64();
+        gauge!(PROJECTOR_LAG, "projector" => projector).set(known(lag as f64));
+        gauge!(PROJECTOR_LAG_AGE, "projector" => projector).set(known(age_seconds));
+        gauge!(DEAD_LETTERS, "projector" => projector).set(known(parked as f64));
+    }
+}
+
+fn show_pools(db: &Database) {
+    for PoolStatus { pool, used, idle, max } in db.pool_status() {
+        for (state, connections) in [("used", used), ("idle", idle)] {
+            gauge!(POOL_CONNECTIONS, "pool" => pool, "state" => state).set(connections);
+        }
+        gauge!(POOL_CONNECTIONS_MAX, "pool" => pool).set(max);
     }
 }
 
@@ -120,9 +150,11 @@ impl MetricsSource for Source {
         gauge!(OUTBOX_LAG_EVENTS).set(events);
         gauge!(OUTBOX_LAG_AGE).set(age_seconds);
         let all = answer.map(|(_, all)| all).unwrap_or_default();
-        by_projector(PROJECTOR_LAG, &all, ProjectorStatus::lag_events);
-        by_projector(DEAD_LETTERS, &all, |status| status.parked_wallets);
-        with_hit_rate(self.metrics.handle.render())
+        show_projectors(&all);
+        show_pools(&self.db);
+        let mut text = with_hit_rate(self.handle.render());
+        process::write(&mut text);
+        text
     }
 }
 

@@ -42,11 +42,18 @@ pub(crate) fn init(config: &Config, export: bool) -> anyhow::Result<Telemetry> {
     // Always, so that a trace which passes through is stored with its events.
     global::set_text_map_propagator(TraceContextPropagator::new());
     let provider = if export { otlp::provider()? } else { None };
+    if let Some(provider) = &provider {
+        // The projectors continue traces of other processes by it.
+        global::set_tracer_provider(provider.clone());
+    }
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
             .with_tracer(provider.tracer("wallex"))
             .with_threads(false)
-            .with_filter(LevelFilter::INFO)
+            .with_location(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(spans().or(LevelFilter::WARN))
     });
     let terminal = io::stderr().is_terminal();
     let pretty = match config.log_format {

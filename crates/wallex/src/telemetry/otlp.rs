@@ -9,6 +9,16 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 const PROTOCOL: &str = "http/protobuf";
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+const SAMPLERS: [&str; 6] = [
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
 const SERVICE_NAME: &str = "service.name";
 
 /// Where spans go; `None` when no variable names a collector.
@@ -18,12 +28,13 @@ const SERVICE_NAME: &str = "service.name";
 /// environment, as the OpenTelemetry specification has it.
 ///
 /// # Errors
-/// When the endpoint is not a URL, or another protocol is asked for.
+/// When the endpoint is not a URL, or a protocol or sampler is asked for that there is not.
 pub(super) fn provider() -> anyhow::Result<Option<SdkTracerProvider>> {
     if !is_wanted(&variable) {
         return Ok(None);
     }
     check_protocol(&variable)?;
+    check_sampler(&variable)?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
@@ -54,7 +65,27 @@ fn check_protocol(variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<(
     if let Some((name, value)) = asked {
         ensure!(
             value == PROTOCOL,
-            "{name} must be {PROTOCOL}, the one protocol that is built in, but is {value:?}"
+            "{name} must be {PROTOCOL}, the one protocol that is built in, but is {value:?}: leave it \
+             out, and name the port at which the collector takes HTTP, which is often 4318"
+        );
+    }
+    Ok(())
+}
+
+/// The SDK would record everything where it does not know what to do.
+fn check_sampler(variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+    let Some(sampler) = variable(SAMPLER) else { return Ok(()) };
+    ensure!(
+        SAMPLERS.contains(&sampler.as_str()),
+        "{SAMPLER} must be one of {}, but is {sampler:?}",
+        SAMPLERS.join(", ")
+    );
+    if sampler.ends_with("traceidratio") {
+        let ratio = variable(SAMPLER_ARG).and_then(|ratio| ratio.parse::<f64>().ok());
+        ensure!(
+            ratio.is_some_and(|ratio| (0.0..=1.0).contains(&ratio)),
+            "{SAMPLER_ARG} must be the share of traces to record, 0.1 for one, where {SAMPLER} is \
+             {sampler}"
         );
     }
     Ok(())
@@ -100,6 +131,24 @@ mod tests {
         let error = check_protocol(&given(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]));
         let error = error.expect_err("grpc is not built in").to_string();
         assert!(error.contains("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf"), "{error}");
+    }
+
+    #[test]
+    fn sampler_that_there_is_not_is_named() {
+        let check = |pairs| check_sampler(&given(pairs)).map_err(|error| error.to_string());
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[(SAMPLER, "always_off")]), Ok(()));
+        for ratio in ["0", "0.1", "1"] {
+            let pairs = vec![(SAMPLER, "parentbased_traceidratio"), (SAMPLER_ARG, ratio)];
+            assert_eq!(check(pairs.leak()), Ok(()), "{ratio}");
+        }
+        let unknown = check(&[(SAMPLER, "sometimes")]).expect_err("there is none");
+        assert!(unknown.contains("must be one of always_on, "), "{unknown}");
+        for ratio in ["", "x", "10", "-1", "NaN"] {
+            let pairs = vec![(SAMPLER, "traceidratio"), (SAMPLER_ARG, ratio)];
+            let error = check(pairs.leak()).expect_err(ratio);
+            assert!(error.contains("OTEL_TRACES_SAMPLER_ARG must be"), "{error}");
+        }
     }
 
     #[test]

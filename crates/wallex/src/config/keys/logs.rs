@@ -1,11 +1,12 @@
-//! Logs.
+//! Logs and metrics.
 
 use tracing_subscriber::EnvFilter;
 
+use super::TIMEOUT_MS_MAX;
 use crate::config::LogFormat;
 use crate::config::key::{Key, Kind, key};
 
-const SECTION: &str = "Logs";
+const SECTION: &str = "Logs and metrics";
 
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -37,6 +38,25 @@ pub(super) const KEYS: &[Key] = &[
             },
             get: |config| log_format_name(config.log_format).to_owned(),
         },
+    ),
+    key(
+        SECTION,
+        "WALLEX_LOG_SLOW_MS",
+        "log_slow_ms",
+        "From how many milliseconds on a request is slow, and its line a warning.",
+        Kind::Milliseconds {
+            min: 1,
+            max: TIMEOUT_MS_MAX,
+            set: |config, time| config.api.slow_from = time,
+            get: |config| config.api.slow_from,
+        },
+    ),
+    key(
+        SECTION,
+        "WALLEX_METRICS",
+        "metrics",
+        "Whether anything is measured. When off, `/metrics` answers 404, and no alert can be raised.",
+        Kind::Switch { set: |config, on| config.metrics = on, get: |config| config.metrics },
     ),
 ];
 
