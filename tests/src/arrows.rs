@@ -10,7 +10,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wallex-domain", &[]),
     ("wallex-ports", &["wallex-domain"]),
     ("wallex-application", &["wallex-domain", "wallex-ports"]),
-    ("wallex-http-actix", &["wallex-application", "wallex-domain", "wallex-ports"]),
+    ("wallex-console", &[]),
+    (
+        "wallex-http-actix",
+        &["wallex-application", "wallex-console", "wallex-domain", "wallex-ports"],
+    ),
     ("wallex-database", &["wallex-domain", "wallex-ports"]),
     ("wallex-migrations", &["wallex-database", "wallex-domain", "wallex-ports"]),
     ("wallex-postgres-eventstore", &["wallex-database", "wallex-domain", "wallex-ports"]),

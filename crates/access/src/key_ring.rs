@@ -230,7 +230,7 @@ impl KeyRing {
         let backend = self.db.backend();
         // The time that is left is told by the clock that gave it.
         let sql = format!(
-            "SELECT tenant, scopes, secret_hash, revoked_at_ms, expires_at_ms, \
+            "SELECT tenant, name, scopes, secret_hash, revoked_at_ms, expires_at_ms, \
              expires_at_ms - {} AS left_ms FROM api_keys WHERE key_id = $1",
             backend.now_ms()
         );
@@ -251,7 +251,8 @@ impl KeyRing {
         };
         let tenant: TenantId = row.parse("tenant")?;
         let id = format!("key:{}", presented.id);
-        let caller = Caller { tenant, id, scopes: scopes_of(&row.text("scopes")?) };
+        let (name, scopes) = (Some(row.text("name")?), scopes_of(&row.text("scopes")?));
+        let caller = Caller { tenant, id, name, scopes };
         Ok(Ok((Arc::new(caller), left)))
     }
 }

@@ -23,6 +23,8 @@ use crate::state::Api;
 pub(crate) enum Needs {
     /// Nothing: it tells nothing that is anybody's.
     Nothing,
+    /// A caller, whatever it may do.
+    Caller,
     /// A scope.
     Scope(AccessScope),
     /// The scope for metrics, or an operator.
@@ -35,7 +37,7 @@ impl Needs {
     /// The scope that is asked for.
     pub(crate) const fn scope(self) -> Option<AccessScope> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Caller => None,
             Self::Scope(scope) => Some(scope),
             Self::Metrics => Some(AccessScope::MetricsRead),
             Self::Operator => Some(AccessScope::Admin),
@@ -196,6 +198,7 @@ mod tests {
         let of = |tenant: &str, scopes: &[AccessScope]| Caller {
             tenant: tenant.parse().expect("valid"),
             id: "key:1".to_owned(),
+            name: None,
             scopes: scopes.iter().copied().collect(),
         };
         let reader = of("default", &[AccessScope::WalletsRead]);
@@ -206,6 +209,7 @@ mod tests {
             [&reader, &scraper, &admin, &operator].map(|caller| needs.check(caller).is_ok())
         };
         assert_eq!(met(Needs::Nothing), [true; 4]);
+        assert_eq!(met(Needs::Caller), [true; 4]);
         assert_eq!(met(Needs::Scope(AccessScope::WalletsRead)), [true, false, false, false]);
         assert_eq!(met(Needs::Scope(AccessScope::Admin)), [false, false, true, true]);
         assert_eq!(met(Needs::Metrics), [false, true, false, true]);

@@ -7,6 +7,7 @@ mod body;
 mod code;
 mod command;
 mod connection;
+mod console;
 mod correlation;
 mod create_wallet;
 mod credit_wallet;
@@ -48,6 +49,7 @@ mod traceparent;
 mod transfer;
 mod unread;
 mod wallet;
+mod whoami;
 
 #[cfg(any(test, fuzzing))]
 mod tests;

@@ -24,7 +24,7 @@ use crate::rate_limit::{RATE_LIMIT_LIMIT, RATE_LIMIT_REMAINING, RATE_LIMIT_RESET
 use crate::routes::Verb;
 use crate::{
     admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
-    list_events, list_ledger, list_wallets, metrics, routes, schema, transfer,
+    list_events, list_ledger, list_wallets, metrics, routes, schema, transfer, whoami,
 };
 
 #[derive(OpenApi)]
@@ -57,6 +57,7 @@ use crate::{
         health::livez,
         health::readyz,
         metrics::metrics,
+        whoami::whoami,
         docs::openapi_description,
     ),
     components(schemas(ProblemJson<'static>)),
@@ -356,8 +357,8 @@ impl Modify for Secured {
                 Verb::Read => item.get.as_mut(),
                 Verb::Write => item.post.as_mut(),
             });
-            if let (Some(operation), Some(scope)) = (operation, entry.needs.scope()) {
-                let scopes = [scope.as_str()];
+            if let (Some(operation), true) = (operation, entry.needs != Needs::Nothing) {
+                let scopes = entry.needs.scope().map(AccessScope::as_str);
                 operation.security = Some(vec![SecurityRequirement::new(BEARER, scopes)]);
                 for (status, response) in problem_responses(refusals(entry.needs)) {
                     operation.responses.responses.entry(status).or_insert(response);
@@ -369,7 +370,10 @@ impl Modify for Secured {
 
 /// How a caller is refused who does not bring what is needed; the last is for when nobody can tell.
 fn refusals(needs: Needs) -> Vec<Code> {
-    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope, Code::ForeignOrigin];
+    let mut codes = vec![Code::Unauthenticated, Code::ForeignOrigin];
+    if needs.scope().is_some() {
+        codes.push(Code::InsufficientScope);
+    }
     if needs == Needs::Operator || needs == Needs::Scope(AccessScope::Admin) {
         codes.push(Code::OperatorOnly);
     }

@@ -9,11 +9,12 @@ use wallex_ports::AccessScope::{TransfersWrite, WalletsRead, WalletsWrite};
 
 use crate::access::{Needs, admit};
 use crate::code::Code;
+use crate::console::CONSOLE;
 use crate::observe::{NO_ROUTE, observe};
 use crate::problem::Problem;
 use crate::{
-    admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
-    list_events, list_ledger, list_wallets, metrics, transfer,
+    admin, console, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet,
+    health, list_events, list_ledger, list_wallets, metrics, transfer, whoami,
 };
 
 /// Every route is there a second time under this prefix.
@@ -77,9 +78,13 @@ pub(crate) fn table() -> impl Iterator<Item = Entry> {
         read("/livez", health::livez, Needs::Nothing),
         read("/readyz", health::readyz, Needs::Nothing),
         read("/metrics", metrics::metrics, Needs::Metrics),
+        read("/whoami", whoami::whoami, Needs::Caller),
         read(OPENAPI_JSON, docs::openapi_description, Needs::Nothing),
         read("/docs", docs::to_docs, Needs::Nothing),
         read("/docs/{part:.*}", docs::docs, Needs::Nothing),
+        read(CONSOLE, console::console, Needs::Nothing),
+        read("/console/{part:.*}", console::console, Needs::Nothing),
+        read("/", console::to_console, Needs::Nothing),
     ];
     all.into_iter().chain(admin::table())
 }

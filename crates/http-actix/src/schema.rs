@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::schema::{
-    AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
-    Type,
+    AdditionalProperties, Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
+    SchemaFormat, SchemaType, Type,
 };
 use wallex_domain::{MAX_MINOR_UNITS, SCHEMA_VERSION};
-use wallex_ports::EntryType;
+use wallex_ports::{AccessScope, EntryType};
 
 use crate::code::{Code, TYPE_PREFIX};
 use crate::cursor::{self, VersionCursors, WalletCursors};
@@ -284,6 +284,38 @@ pub(crate) fn problem_code() -> Object {
 
 pub(crate) fn etag() -> Object {
     text("A wallet's version, for `If-Match`.", "^\"[1-9][0-9]*\"$", "\"1\"").build()
+}
+
+pub(crate) fn authentication() -> Object {
+    let description = "Whether a request needs a credential here. Where it does not, everybody may do \
+                       everything.";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(["on", "off"]))
+        .build()
+}
+
+pub(crate) fn caller_id() -> Object {
+    let description = "What names the caller in the audit log: `key:` and the id of an API key, `jwt:` \
+                       with issuer and subject of a token, or `open`.";
+    text(description, "^(key:|jwt:|open$)", "key:01890a5dac96").build()
+}
+
+pub(crate) fn caller_name() -> Object {
+    let nullable = SchemaType::from_iter([Type::String, Type::Null]);
+    text("What people call the key.", r"^[^\x00-\x1F\x7F-\x9F]{1,100}$", "support")
+        .schema_type(nullable)
+        .build()
+}
+
+/// What a caller may do.
+pub(crate) fn access_scopes() -> Array {
+    let scope = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(AccessScope::ALL.map(AccessScope::as_str)))
+        .build();
+    ArrayBuilder::new().description(Some("What it may do.")).items(scope).build()
 }
 
 pub(crate) fn challenge() -> Object {

@@ -11,10 +11,11 @@ use actix_web::http::header::{
 };
 
 use crate::connection;
+use crate::console::CONSOLE;
 use crate::routes::{OPENAPI_JSON, VERSION_PREFIX};
 
 /// What a browser may be shown beside data: pages and their parts.
-const PAGES: &[&str] = &["/docs", "/console"];
+const PAGES: &[&str] = &["/docs", CONSOLE];
 
 /// Scripts and styles come from Wallex, and none stands in a page; images may stand in a style. A
 /// page talks to Wallex alone, and no other page holds it in a frame.

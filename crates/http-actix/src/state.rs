@@ -75,6 +75,8 @@ pub struct ApiSettings {
     /// Whether a caller without a credential must ask for the server by a name that is not the
     /// internet's: for one that is open because only its own machine reaches it.
     pub local_names_only: bool,
+    /// Whether there is a page at `/console`.
+    pub console: bool,
     /// How often somebody may call.
     pub rate_limits: RateLimits,
     /// From when on a request is slow, and its log line a warning.
@@ -94,6 +96,7 @@ impl Default for ApiSettings {
             target_bytes_max: 4 * 1024,
             outbox_retention: Duration::from_secs(24 * 60 * 60),
             local_names_only: false,
+            console: true,
             rate_limits: RateLimits::default(),
             slow_from: Duration::from_secs(1),
         }

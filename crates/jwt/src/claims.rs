@@ -54,6 +54,7 @@ pub(crate) fn caller(
     let caller = Caller {
         tenant: tenant(&claims, settings)?,
         id: format!("jwt:{}#{subject}", settings.issuer),
+        name: None,
         scopes: scopes(&claims, settings.scope_claim.as_deref()),
     };
     Ok((caller, until_ms))

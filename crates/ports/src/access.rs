@@ -130,6 +130,8 @@ pub struct Caller {
     pub tenant: TenantId,
     /// What names it in the audit log: `key:<id>`, `jwt:<issuer>#<subject>`, `open`.
     pub id: String,
+    /// What people call it, where it has a name.
+    pub name: Option<String>,
     /// What it may do.
     pub scopes: AccessScopes,
 }
@@ -138,7 +140,12 @@ impl Caller {
     /// Who comes in where nobody is asked: of the tenant `default`, and free to do everything.
     #[must_use]
     pub fn open() -> Self {
-        Self { tenant: TenantId::default(), id: OPEN.to_owned(), scopes: AccessScopes::all() }
+        Self {
+            tenant: TenantId::default(),
+            id: OPEN.to_owned(),
+            name: None,
+            scopes: AccessScopes::all(),
+        }
     }
 
     /// Whether nobody was asked who it is.

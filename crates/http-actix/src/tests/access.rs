@@ -66,7 +66,10 @@ async fn each_route_is_there_for_its_scope_alone() {
     for scope in AccessScope::ALL {
         for (route, needs, request) in requests() {
             let reply = client.call(with(request, scope.as_str())).await;
-            let needed = needs.scope().expect("these need one");
+            let Some(needed) = needs.scope() else {
+                assert_eq!(reply.status, 400, "{route} {}", reply.text);
+                continue;
+            };
             if needed == scope || (needs == Needs::Metrics && scope == Admin) {
                 assert!(![401, 403].contains(&reply.status), "{route} {}", reply.text);
                 continue;
@@ -83,6 +86,7 @@ async fn each_route_is_there_for_its_scope_alone() {
         let reply = client.call(with(request, "acme-admin")).await;
         match needs {
             Needs::Operator => drop(reply.problem(403, "operator-only")),
+            Needs::Caller => drop(reply.problem(400, "validation-failed")),
             Needs::Scope(Admin) => {
                 assert!([400, 415].contains(&reply.status), "{route} {}", reply.text);
             }
@@ -111,6 +115,8 @@ fn scopes_are_those_of_the_contract() {
     };
     for entry in routes::table() {
         assert_eq!(entry.needs.scope(), needed(entry.verb, entry.path), "{}", entry.path);
+        let is_for_callers = entry.needs == Needs::Caller;
+        assert_eq!(is_for_callers, entry.path == "/whoami", "{}", entry.path);
     }
 }
 
@@ -120,7 +126,16 @@ async fn routes_that_tell_nothing_are_there_for_all() {
     harness.gate.know("admin", "default", &AccessScope::ALL);
     harness.gate.away.store(true, Ordering::SeqCst);
     let client = harness.start().await;
-    for path in ["/livez", "/readyz", "/openapi.json", "/docs/", "/docs/index.html", "/v1/livez"] {
+    for path in [
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs/",
+        "/docs/index.html",
+        "/v1/livez",
+        "/console",
+        "/console/",
+    ] {
         assert_eq!(client.get(path).await.status, 200, "{path}");
     }
     client.get("/wallets/w-1").await.problem(503, "database-unavailable");
@@ -133,15 +148,16 @@ async fn the_description_names_the_scope_of_every_route() {
     for entry in routes::table() {
         let method = if entry.verb == Verb::Read { "get" } else { "post" };
         let operation = &json["paths"][entry.path][method];
-        match entry.needs.scope() {
-            Some(scope) => {
-                secured += 1;
-                assert_eq!(operation["security"], json!([{"bearer": [scope.as_str()]}]));
-                for status in ["401", "403", "503"] {
-                    assert!(operation["responses"][status].is_object(), "{} {status}", entry.path);
-                }
-            }
-            None => assert!(operation.get("security").is_none(), "{}", entry.path),
+        if entry.needs == Needs::Nothing {
+            assert!(operation.get("security").is_none(), "{}", entry.path);
+            continue;
+        }
+        secured += 1;
+        let scopes: Vec<&str> = entry.needs.scope().map(AccessScope::as_str).into_iter().collect();
+        assert_eq!(operation["security"], json!([{"bearer": scopes}]));
+        let statuses = if scopes.is_empty() { &["401", "503"][..] } else { &["401", "403", "503"] };
+        for status in statuses {
+            assert!(operation["responses"][status].is_object(), "{} {status}", entry.path);
         }
     }
     assert_eq!(secured, requests().count());

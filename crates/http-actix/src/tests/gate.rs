@@ -27,6 +27,7 @@ impl Gate {
         let caller = Caller {
             tenant: tenant.parse().expect("valid"),
             id: format!("key:{bearer}"),
+            name: Some(format!("{bearer} of {tenant}")),
             scopes: scopes.iter().copied().collect(),
         };
         self.callers.lock().expect("sound").insert(bearer.to_owned(), Arc::new(caller));

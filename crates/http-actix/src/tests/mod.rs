@@ -11,6 +11,8 @@ mod bad_input;
 mod commands;
 #[cfg(test)]
 mod conditions;
+#[cfg(test)]
+mod console;
 pub mod fuzz;
 mod gate;
 #[cfg(test)]

@@ -7,15 +7,9 @@ use super::*;
 #[actix_web::test]
 async fn unknown_paths_are_problems() {
     let client = Client::new().await;
-    for path in [
-        "/",
-        "/wallet",
-        "/wallets/",
-        "/wallets//credit",
-        "/wallets/w-1/close",
-        "/v1",
-        "/v2/wallets",
-    ] {
+    for path in
+        ["/wallet", "/wallets/", "/wallets//credit", "/wallets/w-1/close", "/v1", "/v2/wallets"]
+    {
         client.get(path).await.problem(404, "route-not-found");
     }
     let odd = client.get("/no%20such%22route").await;
@@ -40,6 +34,10 @@ async fn other_methods_are_refused_with_those_there_are() {
         ("/openapi.json", "GET, HEAD"),
         ("/docs", "GET, HEAD"),
         ("/docs/index.html", "GET, HEAD"),
+        ("/console", "GET, HEAD"),
+        ("/console/index.html", "GET, HEAD"),
+        ("/", "GET, HEAD"),
+        ("/whoami", "GET, HEAD"),
         ("/v1/wallets", "GET, HEAD, POST"),
     ] {
         let other = match allow {
@@ -70,6 +68,9 @@ async fn what_has_get_has_head() {
         "/metrics",
         "/openapi.json",
         "/docs/",
+        "/console",
+        "/console/nothing.js",
+        "/whoami",
         "/v1/wallets/w-1",
     ] {
         let get = client.get(path).await;
@@ -108,6 +109,8 @@ async fn every_answer_has_the_correlation_id_and_forbids_sniffing() {
             (200, TestRequest::get().uri("/metrics")),
             (200, TestRequest::get().uri("/docs/index.css")),
             (308, TestRequest::get().uri("/docs")),
+            (200, TestRequest::get().uri("/console")),
+            (307, TestRequest::get().uri("/")),
         ]
     };
     for (status, request) in requests() {
@@ -137,6 +140,7 @@ async fn correlation_id_that_cannot_be_used_is_refused_and_replaced() {
             "/livez",
             "/readyz",
             "/metrics",
+            "/whoami",
             "/openapi.json",
         ] {
             let request =

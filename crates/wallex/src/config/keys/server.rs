@@ -39,6 +39,17 @@ pub(super) const KEYS: &[Key] = &[
     .example("4"),
     key(
         SECTION,
+        "WALLEX_CONSOLE",
+        "console",
+        "Whether the server has a page at `/console`. Without it, operators have the API and the \
+         command line.",
+        Kind::Switch {
+            set: |config, on| config.api.console = on,
+            get: |config| config.api.console,
+        },
+    ),
+    key(
+        SECTION,
         "WALLEX_COMMAND_TIMEOUT_MS",
         "command_timeout_ms",
         "How long a client waits for a command, in milliseconds, before it is told that the \
