@@ -1,0 +1,103 @@
+/** Requests to the server that this page came from. */
+
+import { lose } from './connection.js';
+import { Emitter } from './emitter.js';
+
+/**
+ * The API key, in this module's memory alone: not in storage, not in a cookie, not in the page. A
+ * reload forgets it.
+ */
+let key = null;
+
+export function setKey(value) {
+  key = value;
+}
+
+export function hasKey() {
+  return key !== null;
+}
+
+/** Emits when a credential that was good no longer is, or one is needed by now. */
+export const refused = new Emitter();
+
+/** An answer that is not a success, as `application/problem+json` says it. */
+export class Problem extends Error {
+  constructor(status, body, correlationId) {
+    super(body.detail ?? body.title);
+    this.status = status;
+    this.code = body.code ?? '';
+    this.title = body.title;
+    this.detail = body.detail ?? '';
+    this.errors = body.errors ?? [];
+    this.operationId = body.operationId;
+    this.correlationId = correlationId;
+  }
+}
+
+/** Nobody answered. */
+export class Unreachable extends Error {
+  constructor() {
+    super('The server can’t be reached.');
+    this.title = 'The server can’t be reached';
+    this.detail = 'This goes on by itself when it is back.';
+    this.errors = [];
+  }
+}
+
+/**
+ * One request; resolves to any answer that came.
+ * @param {string} path
+ * @param {{method?: string, body?: string, headers?: object, signal?: AbortSignal, credential?: string}} [options]
+ */
+export async function send(path, { method = 'GET', body, headers = {}, signal, credential = key } = {}) {
+  const sent = { ...headers };
+  if (credential) sent.Authorization = `Bearer ${credential}`;
+  if (body !== undefined) sent['Content-Type'] = 'application/json';
+  try {
+    // Nothing of an answer stays in the browser's cache, and no cookie goes along.
+    return await fetch(path, { method, body, headers: sent, signal, cache: 'no-store', credentials: 'omit' });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    lose();
+    throw new Unreachable();
+  }
+}
+
+/** The same; resolves to the JSON of a success, and throws a `Problem` otherwise. */
+export async function request(path, options = {}) {
+  const answer = await send(path, options);
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await problemOf(answer);
+  if (problem.status === 401 && options.credential === undefined) refused.emit(problem);
+  throw problem;
+}
+
+/** What an answer that is no success says. */
+export async function problemOf(answer) {
+  let body;
+  try {
+    body = await answer.json();
+  } catch {
+    body = { title: `The server answered ${answer.status}`, detail: answer.statusText };
+  }
+  return new Problem(answer.status, body, answer.headers.get('X-Correlation-Id'));
+}
+
+/** A path from its parts, each encoded, with what is asked for behind it. */
+export function path(segments, query = {}) {
+  const asked = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== '') asked.set(name, value);
+  }
+  const tail = asked.size ? `?${asked}` : '';
+  return `/${segments.map(encodeURIComponent).join('/')}${tail}`;
+}
+
+export const get = (segments, query, signal) => request(path(segments, query), { signal });
+
+export const post = (segments, body, { query, signal } = {}) =>
+  request(path(segments, query), {
+    method: 'POST',
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal,
+  });

@@ -1,0 +1,37 @@
+/** Tables that become cards where there is no room for columns. */
+
+import { h } from '../dom.js';
+
+/**
+ * @param {object} table
+ * @param {string} table.caption what it lists; seen by screen readers
+ * @param {Array<{label: string, cell: (row: object) => any, num?: boolean, head?: boolean, className?: string}>} table.columns
+ * @param {object[]} table.rows
+ *
+ * The roles are said again because a table whose display was changed by style loses them.
+ */
+export function table({ caption, columns, rows, className = '' }) {
+  return h(
+    'div',
+    { class: 'table-box' },
+    h(
+      'table',
+      { class: `table ${className}`, role: 'table' },
+      h('caption', { class: 'visually-hidden' }, caption),
+      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map(headOf))),
+      h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' }, columns.map((c) => cellOf(c, row))))),
+    ),
+  );
+}
+
+function headOf(column) {
+  return h('th', { scope: 'col', role: 'columnheader', class: column.num ? 'num' : '' }, column.label);
+}
+
+function cellOf(column, row) {
+  const className = `${column.num ? 'num' : ''} ${column.className ?? ''}`.trim();
+  const content = h('div', { class: 'cell' }, column.cell(row));
+  return column.head
+    ? h('th', { scope: 'row', role: 'rowheader', class: className, 'data-label': column.label }, content)
+    : h('td', { role: 'cell', class: className, 'data-label': column.label }, content);
+}

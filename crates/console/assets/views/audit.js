@@ -1,0 +1,78 @@
+/** Who did what, newest first. */
+
+import { get } from '../api.js';
+import { h } from '../dom.js';
+import { words } from '../format.js';
+import { session } from '../session.js';
+import { paged } from '../ui/pager.js';
+import { button, card, chip, field, pageHead, time } from '../ui/parts.js';
+import { empty } from '../ui/states.js';
+import { table } from '../ui/table.js';
+
+export const title = 'Audit';
+
+const ACTIONS = [
+  'key.create',
+  'key.rotate',
+  'key.revoke',
+  'projector.start',
+  'projector.stop',
+  'dead_letter.replay',
+  'dead_letter.discard',
+  'recovery.rebuild',
+  'recovery.drift',
+  'recovery.retry',
+  'outbox.clean',
+  'idempotency.sweep',
+];
+
+const OUTCOMES = { requested: ['none', 'Requested'], done: ['ok', 'Done'], failed: ['bad', 'Failed'] };
+
+export function view({ signal }) {
+  const action = field('Action', h('select', {}, h('option', { value: '' }, 'All actions'), ACTIONS.map((a) => h('option', { value: a }, words(a)))));
+  const actor = field('Who', h('input', { type: 'search', placeholder: 'cli:root', autocomplete: 'off', spellcheck: 'false', maxlength: '300' }));
+  const pages = paged({
+    signal,
+    label: 'audit log',
+    names: ['Newer', 'Older'],
+    load: (cursor, s) => get(['admin', 'audit'], { limit: 50, cursor, action: action.control.value, actor: actor.control.value.trim() }, s),
+    render: ({ items }, first) =>
+      items.length
+        ? list(items)
+        : first
+          ? empty('Nothing yet', 'What is done to keys, projectors, dead letters and recovery stands here, with who did it.')
+          : empty('No more lines', 'The log begins on the page before.'),
+  });
+  const clear = () => {
+    action.control.value = '';
+    actor.control.value = '';
+    pages.restart();
+  };
+  for (const { control } of [action, actor]) control.addEventListener('change', () => pages.restart());
+  return [
+    pageHead('Audit', { lead: 'Who did what to keys, projectors, dead letters and recovery. Lines are only ever added.' }),
+    card(
+      'Log',
+      {},
+      h('div', { class: 'filters', role: 'group', 'aria-label': 'Filter the log' }, action.element, actor.element, button('Clear', { onClick: clear })),
+      pages.element,
+    ),
+  ];
+}
+
+function list(items) {
+  return table({
+    caption: 'Audit log, newest first',
+    rows: items,
+    columns: [
+      { label: 'No.', num: true, className: 'muted', cell: (l) => String(l.position) },
+      { label: 'Time', cell: (l) => time(l.at) },
+      { label: 'Who', className: 'mono', cell: (l) => l.actor },
+      { label: 'Action', head: true, cell: (l) => words(l.action) },
+      { label: 'To what', className: 'mono', cell: (l) => (l.target === '*' ? 'all' : l.target) },
+      session.operates && { label: 'Tenant', cell: (l) => l.tenant },
+      { label: 'Outcome', cell: (l) => chip(...OUTCOMES[l.outcome]) },
+      { label: 'Details', className: 'wide', cell: (l) => l.details || '–' },
+    ].filter(Boolean),
+  });
+}

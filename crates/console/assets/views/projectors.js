@@ -1,0 +1,106 @@
+/** Projectors seen and steered, dead letters, and recovery. */
+
+import { get, post } from '../api.js';
+import { h } from '../dom.js';
+import { session } from '../session.js';
+import { act } from '../ui/confirm.js';
+import { card, pageHead, button } from '../ui/parts.js';
+import { every } from '../ui/poll.js';
+import { problemBox, skeleton } from '../ui/states.js';
+import { deadLetters } from './projectors/dead-letters.js';
+import { projectorCard } from './projectors/projector-card.js';
+import { recovery } from './projectors/recovery.js';
+
+export const title = 'Projectors';
+
+/** How often their state is asked for. */
+const POLL_MS = 2000;
+
+export function view({ signal, params }) {
+  const letters = deadLetters(signal);
+  const lead = 'Projectors follow the events and keep the read model and the ledger. Commands never wait for them.';
+  return [
+    pageHead('Projectors', { lead }),
+    session.operates && projectorList(signal),
+    card(
+      'Dead letters',
+      {
+        note: 'Wallets that a projector has parked at an event that it can’t apply. All other wallets go on.',
+        actions: session.operates && retryAll(letters, signal),
+      },
+      letters.element,
+    ),
+    recovery(signal, params.operation, letters.reload),
+  ];
+}
+
+function projectorList(signal) {
+  const cards = new Map();
+  const grid = h('div', { class: 'grid grid-projectors' }, skeleton('projectors'));
+  let problemShown = null;
+
+  async function refresh() {
+    try {
+      const { items } = await get(['admin', 'projectors'], {}, signal);
+      if (!cards.size) grid.replaceChildren();
+      problemShown?.remove();
+      problemShown = null;
+      for (const [name, shards] of Map.groupBy(items, (item) => item.name)) {
+        if (!cards.has(name)) {
+          cards.set(name, projectorCard(name, signal, refresh));
+          grid.append(cards.get(name).element);
+        }
+        cards.get(name).update(shards);
+      }
+    } catch (problem) {
+      if (signal.aborted) return;
+      if (!cards.size) grid.replaceChildren();
+      problemShown?.remove();
+      problemShown = problemBox(problem, refresh);
+      grid.prepend(problemShown);
+    }
+  }
+
+  every(POLL_MS, refresh, signal);
+  return grid;
+}
+
+function retryAll(letters, signal) {
+  const trigger = button('Replay all', { glyph: 'retry' });
+  trigger.addEventListener('click', () =>
+    act({
+      trigger,
+      what: 'Replay of all dead letters',
+      question: {
+        title: 'Replay every dead letter?',
+        body: [
+          'Each parked event is tried again, with those behind it. What still can’t be applied stays parked; nothing gets lost.',
+          'Those of stopped projectors are left alone.',
+        ],
+        action: 'Replay all',
+      },
+      async run() {
+        const operation = await post(['admin', 'recovery', 'retry'], undefined, { signal });
+        const ended = await finished(operation, signal);
+        letters.reload({ quiet: true });
+        const { replayed, parked } = ended.report;
+        if (ended.state === 'failed') throw new Error(ended.error);
+        return `Replayed ${replayed}; ${parked} ${parked === 1 ? 'is' : 'are'} still parked.`;
+      },
+    }),
+  );
+  return trigger;
+}
+
+/** How often an operation's progress is asked for. */
+const PROGRESS_MS = 500;
+
+/** The operation when it has come to its end. */
+async function finished(operation, signal) {
+  let now = operation;
+  while (now.state === 'running') {
+    await new Promise((resolve) => setTimeout(resolve, PROGRESS_MS));
+    now = await get(['admin', 'operations', now.id], {}, signal);
+  }
+  return now;
+}

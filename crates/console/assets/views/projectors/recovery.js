@@ -1,0 +1,237 @@
+/** Checks (drift) and rebuilds of the projections, with their progress and what they found. */
+
+import { get, post } from '../../api.js';
+import { h, replace, setText } from '../../dom.js';
+import { amount, count, duration, percent, plural } from '../../format.js';
+import { PLACES } from '../../reasons.js';
+import { link } from '../../router.js';
+import { session } from '../../session.js';
+import { act } from '../../ui/confirm.js';
+import { announce } from '../../ui/toasts.js';
+import { button, card, chip, field, time } from '../../ui/parts.js';
+import { every } from '../../ui/poll.js';
+import { problemBox } from '../../ui/states.js';
+import { table } from '../../ui/table.js';
+
+/** How often progress is asked for. */
+const POLL_MS = 500;
+
+const KINDS = {
+  drift: { name: 'Drift check', running: 'Comparing' },
+  rebuild: { name: 'Rebuild', running: 'Rebuilding' },
+  retry: { name: 'Replay of dead letters', running: 'Replaying' },
+};
+
+/** The operation that was seen last; a view that comes back shows it again. */
+let lastSeen = null;
+
+/**
+ * @param {string} [operation] shows this one
+ * @param {() => void} changed told when one has come to its end
+ */
+export function recovery(signal, operation, changed) {
+  const wallet = field('Wallet', h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', class: 'mono' }), {
+    hint: session.operates ? 'Leave it empty for all wallets.' : 'The wallet to look at.',
+  });
+  const result = h('div', {});
+  const follow = (id) => {
+    lastSeen = id;
+    watch(id, result, signal, changed);
+  };
+  const check = button('Check for drift', { onClick: () => begin('drift', check) });
+  const rebuild = button('Rebuild …', { onClick: () => begin('rebuild', rebuild) });
+
+  async function begin(kind, trigger) {
+    const walletId = wallet.control.value.trim();
+    if (!walletId && !session.operates) {
+      wallet.say('Name a wallet: only operators of the server may ask about all.', true);
+      wallet.control.focus();
+      return;
+    }
+    wallet.say('');
+    await act({ trigger, what: KINDS[kind].name, question: questionOf(kind, walletId), run: () => start(kind, walletId) });
+  }
+
+  async function start(kind, walletId) {
+    try {
+      const began = await post(['admin', 'recovery', kind], walletId ? { walletId } : undefined, { signal });
+      follow(began.id);
+      return `${KINDS[kind].name} began.`;
+    } catch (problem) {
+      if (problem.code !== 'operation-running') throw problem;
+      follow(problem.operationId);
+      return `${KINDS[kind].name}: one is running already, and is shown.`;
+    }
+  }
+
+  if (operation ?? lastSeen) follow(operation ?? lastSeen);
+  return card(
+    'Check and rebuild',
+    { note: 'A check compares events, balances, read model and ledger, and changes nothing. A rebuild puts the projections right. Both run beside live traffic.' },
+    h('div', { class: 'form-line' }, wallet.element, h('div', { class: 'actions' }, check, rebuild)),
+    result,
+  );
+}
+
+function questionOf(kind, walletId) {
+  const what = walletId ? `the wallet ${walletId}` : 'all wallets';
+  if (kind === 'drift') {
+    return {
+      title: `Check ${what}?`,
+      body: ['Every event is read and compared with what was made of it. Nothing is changed; it takes some of the database’s time.'],
+      action: 'Check',
+    };
+  }
+  return {
+    title: `Rebuild ${what}?`,
+    body: [
+      'Every row of the read model and the ledger is compared with the events, and put right where it differs: rows are repaired, added and removed.',
+      'Reads and commands go on meanwhile.',
+    ],
+    action: 'Rebuild',
+  };
+}
+
+function watch(id, result, signal, changed) {
+  const done = new AbortController();
+  const until = AbortSignal.any([signal, done.signal]);
+  const shown = progressOf();
+  replace(result, shown.element);
+
+  every(
+    POLL_MS,
+    async () => {
+      try {
+        const operation = await get(['admin', 'operations', id], {}, until);
+        if (id !== lastSeen) done.abort();
+        if (until.aborted) return;
+        shown.update(operation);
+        if (operation.state === 'running') return;
+        done.abort();
+        announce(operation.state === 'done' ? 'ok' : 'bad', `${KINDS[operation.kind].name}: ${operation.state}.`);
+        replace(result, ended(operation));
+        changed();
+      } catch (problem) {
+        if (until.aborted) return;
+        // A server that is away comes back; an operation that is not known does not.
+        if (problem.status === undefined) return;
+        done.abort();
+        replace(result, problemBox(problem));
+      }
+    },
+    until,
+  );
+}
+
+function progressOf() {
+  const bar = h('progress', { max: '1', 'aria-label': 'Progress' });
+  const text = h('p', { class: 'num', role: 'status' }, 'Starting …');
+  const detail = h('p', { class: 'small muted num' });
+  return {
+    element: h('div', { class: 'operation' }, text, bar, detail),
+    update({ kind, progress: p, scope }) {
+      if (p.total > 0) bar.value = p.done / p.total;
+      const what = scope.walletId ?? 'all wallets';
+      setText(text, `${KINDS[kind].running} ${what}: ${percent(p.done, p.total)}`);
+      const left = p.remainingMs === null ? '' : ` · about ${duration(p.remainingMs)} left`;
+      setText(
+        detail,
+        `${count(p.done)} of ${count(p.total)} events · ${plural(p.wallets, 'wallet')} · ${count(p.eventsPerSecond)}/s${left}`,
+      );
+    },
+  };
+}
+
+const OUTCOMES = {
+  done: ['ok', 'Done'],
+  failed: ['bad', 'Failed'],
+  interrupted: ['warn', 'Interrupted'],
+};
+
+function ended(operation) {
+  const { kind, state, error, progress, report, scope, finishedAt } = operation;
+  const [tone, label] = OUTCOMES[state];
+  return h(
+    'div',
+    { class: 'operation' },
+    h(
+      'div',
+      { class: 'titled' },
+      h('h3', {}, `${KINDS[kind].name} of ${scope.walletId ?? 'all wallets'}`),
+      chip(tone, label),
+      finishedAt && time(finishedAt),
+      h('span', { class: 'muted small' }, `${plural(progress.wallets, 'wallet')}, ${plural(progress.done, 'event')} in ${duration(progress.elapsedMs)}`),
+    ),
+    error && h('div', { class: 'failure' }, h('code', {}, error)),
+    state === 'interrupted' && h('p', {}, 'Its process is gone. Ask for it again: a rebuild goes on where it stood.'),
+    state === 'done' && verdict(operation),
+    report.tables.length > 0 && tables(kind, report.tables),
+    report.differencesTotal > 0 && differences(report),
+    report.trialBalance.length > 0 && trialBalance(report.trialBalance),
+  );
+}
+
+function verdict({ kind, report }) {
+  if (kind === 'retry') return h('p', {}, `Replayed ${count(report.replayed)}; ${count(report.parked)} still parked.`);
+  const parked = report.parked ? ` ${plural(report.parked, 'dead letter')} met on the way.` : '';
+  if (kind === 'drift' && !report.differencesTotal) {
+    return h('p', {}, report.parked ? `No differences.${parked}` : 'Nothing differs: events, balances, read model and ledger say the same.');
+  }
+  return parked ? h('p', {}, parked.trim()) : null;
+}
+
+function tables(kind, items) {
+  const rebuilt = kind === 'rebuild';
+  return table({
+    caption: 'Rows of each projection',
+    rows: items,
+    columns: [
+      { label: 'Projection', head: true, cell: (t) => t.projector },
+      { label: 'Right', num: true, cell: (t) => count(t.right) },
+      { label: rebuilt ? 'Repaired' : 'Wrong', num: true, cell: (t) => count(t.repaired) },
+      { label: rebuilt ? 'Added' : 'Missing', num: true, cell: (t) => count(t.added) },
+      { label: rebuilt ? 'Removed' : 'Unexplained', num: true, cell: (t) => count(t.removed) },
+    ],
+  });
+}
+
+function differences(report) {
+  const places = [...new Set(report.differences.map((d) => d.place))];
+  const shown = report.differences.length;
+  return [
+    h('h3', {}, `${plural(report.differencesTotal, 'difference')}${shown < report.differencesTotal ? `, the first ${count(shown)}` : ''}`),
+    h('ul', { class: 'cures' }, places.map((place) => h('li', {}, h('strong', {}, PLACES[place].label), ` · ${PLACES[place].cure}`))),
+    table({
+      caption: 'Differences',
+      rows: report.differences,
+      columns: [
+        { label: 'Wallet', head: true, cell: (d) => h('a', { class: 'mono', href: link('wallets', d.walletId) }, d.walletId) },
+        { label: 'Place', cell: (d) => PLACES[d.place].label },
+        { label: 'What', cell: (d) => (d.version === null ? d.what : `${d.what}, version ${d.version}`) },
+        { label: 'Expected', num: true, cell: (d) => d.expected ?? 'no row' },
+        { label: 'Found', num: true, cell: (d) => d.found ?? 'no row' },
+        { label: 'Difference (minor units)', num: true, cell: (d) => (d.differenceMinor === null ? '–' : amount(d.differenceMinor, '', { plus: true })) },
+      ],
+    }),
+  ];
+}
+
+function trialBalance(items) {
+  const cell = (field) => (t) => amount(t[field], t.currency);
+  return [
+    h('h3', {}, 'Trial balance'),
+    table({
+      caption: 'Trial balance by currency, in major units',
+      rows: items,
+      columns: [
+        { label: 'Currency', head: true, cell: (t) => t.currency },
+        { label: 'Wallets', num: true, cell: (t) => count(t.wallets) },
+        { label: 'Events', num: true, cell: cell('events') },
+        { label: 'Write side', num: true, cell: cell('writeSide') },
+        { label: 'Read model', num: true, cell: cell('readModel') },
+        { label: 'Ledger', num: true, cell: cell('ledger') },
+        { label: 'Verdict', cell: (t) => (t.balances ? chip('ok', 'Balances') : chip('bad', 'Does not balance')) },
+      ],
+    }),
+  ];
+}
