@@ -23,10 +23,10 @@ export const refused = new Emitter();
 /** An answer that is not a success, as `application/problem+json` says it. */
 export class Problem extends Error {
   constructor(status, body, correlationId) {
-    super(body.detail ?? body.title);
+    super(body.detail ?? body.title ?? `The server answered ${status}`);
     this.status = status;
     this.code = body.code ?? '';
-    this.title = body.title;
+    this.title = body.title ?? `The server answered ${status}`;
     this.detail = body.detail ?? '';
     this.errors = body.errors ?? [];
     this.operationId = body.operationId;

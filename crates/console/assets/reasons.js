@@ -73,11 +73,12 @@ const ADVICE = [
   {
     errors: [/records a balance of/i, /came behind version/i, /has its place in the ledger/i],
     cause: 'A row of the projection was changed, or an event before this one is gone.',
+    rebuild: true,
     cure: 'Rebuild this wallet: it puts the projection right and replays. Where a drift check names events that are missing, restore them first.',
   },
 ];
 
-/** @returns {{cause: string, cure: string}} */
+/** @returns {{cause: string, cure: string, rebuild?: boolean}} `rebuild` where that is the cure */
 export function deadLetterAdvice(error) {
   const known = ADVICE.find((advice) => advice.errors.some((pattern) => pattern.test(error)));
   return (

@@ -28,13 +28,14 @@ function fade(name) {
  *   `tone` names a colour of the style sheet
  * @param {(value: number) => string} chart.axis a value as the axis says it
  * @param {number} chart.height in pixels
+ * @param {boolean} [chart.whole] whether halves make no sense
  * @param {boolean} [chart.bare] without axes: a sparkline
  * @param {boolean} [chart.fromZero] whether zero is always on it
  * @param {string} [chart.sync] charts of one name share their cursor
  * @param {(index: number|null) => void} [chart.onPoint] told what the pointer is at
  * @param {AbortSignal} chart.signal ends with the view
  */
-export function chart({ series, axis, height, bare = false, fromZero = true, sync, onPoint, signal }) {
+export function chart({ series, axis, height, whole = false, bare = false, fromZero = true, sync, onPoint, signal }) {
   const element = h('div', { class: bare ? 'plot plot-bare' : 'plot', role: 'img' });
   let data = [[], ...series.map(() => [])];
   let range = null;
@@ -44,7 +45,7 @@ export function chart({ series, axis, height, bare = false, fromZero = true, syn
     return {
       width,
       height,
-      padding: bare ? [4, 2, 2, 2] : [8, 8, 0, 0],
+      padding: bare ? [4, 2, 2, 2] : [8, 18, 0, 0],
       legend: { show: false },
       cursor: {
         show: !bare,
@@ -57,7 +58,7 @@ export function chart({ series, axis, height, bare = false, fromZero = true, syn
         x: { time: true, range: (_u, min, max) => range ?? [min, max] },
         y: { range: (_u, min, max) => scaleOf(min, max, fromZero) },
       },
-      axes: bare ? [{ show: false }, { show: false }] : axesOf(axis),
+      axes: bare ? [{ show: false }, { show: false }] : axesOf(axis, whole),
       series: [{}, ...series.map((line) => seriesOf(line))],
       hooks: onPoint ? { setCursor: [(u) => onPoint(u.cursor.idx ?? null)] } : {},
     };
@@ -108,13 +109,16 @@ function seriesOf({ tone, fill, stepped }) {
 }
 
 function scaleOf(min, max, fromZero) {
-  if (min === null || max === null) return [0, 1];
+  if (min === null || max === null || (min === 0 && max === 0)) return [0, 1];
   const low = fromZero ? Math.min(0, min) : min;
   const room = (max - low || Math.abs(max) || 1) * 0.12;
   return [fromZero && min >= 0 ? 0 : low - room, max + room];
 }
 
-function axesOf(axis) {
+/** Steps of an axis of whole numbers. */
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
+function axesOf(axis, whole) {
   const shared = {
     stroke: colour('muted'),
     font: '11px system-ui, sans-serif',
@@ -122,8 +126,8 @@ function axesOf(axis) {
     ticks: { show: false },
   };
   return [
-    { ...shared, grid: { show: false }, size: 26, space: 70, values: (u, splits) => splits.map((at) => clock(at, splits)) },
-    { ...shared, size: sizeOf, space: 34, values: (_u, splits) => splits.map(axis) },
+    { ...shared, grid: { show: false }, size: 26, space: 58, values: (u, splits) => splits.map((at) => clock(at, u.scales.x)) },
+    { ...shared, size: sizeOf, space: 34, ...(whole && { incrs: WHOLE_STEPS }), values: (_u, splits) => splits.map(axis) },
   ];
 }
 
@@ -134,9 +138,9 @@ function sizeOf(_u, labels) {
 }
 
 /** A moment on the axis: a time of day, or a date where the axis spans days. */
-function clock(seconds, splits) {
-  const span = splits.at(-1) - splits[0];
+function clock(seconds, { min, max }) {
+  const span = max - min;
   const options =
-    span > 2 * 86400 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', ...(span < 240 && { second: '2-digit' }) };
+    span > 2 * 86400 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', ...(span < 150 && { second: '2-digit' }) };
   return new Intl.DateTimeFormat(undefined, options).format(new Date(seconds * 1000));
 }

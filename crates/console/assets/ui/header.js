@@ -53,7 +53,7 @@ function stateOf() {
   if (live.state === 'unavailable') return { tone: 'bad', text: 'Database does not answer' };
   if (live.state === 'paused') return { tone: 'none', text: 'Paused' };
   const { tone, text, items } = healthOf(live.last);
-  const to = items.length === 1 && session.can('admin') ? items[0].to : ['overview'];
+  const to = (items.length === 1 && session.can('admin') && items[0].to) || ['overview'];
   return { tone, text, to };
 }
 

@@ -18,8 +18,9 @@ const NONE = '–';
  * @param {Array<{label: string, tone: string, pick: (sample: object) => number|null, format: (value: number) => string, plot?: boolean}>} options.series
  *   the first is the large one; `plot: false` only shows the figure
  * @param {(value: number) => string} options.axis
+ * @param {boolean} [options.whole] whether halves make no sense
  */
-export function liveChart({ title, note, series, axis, signal, className = '' }) {
+export function liveChart({ title, note, series, axis, whole, signal }) {
   const drawn = series.filter((line) => line.plot !== false);
   const values = series.map((line, i) => figureOf(line, i === 0));
   const at = h('span', { class: 'small muted live-at' }, 'now');
@@ -29,6 +30,7 @@ export function liveChart({ title, note, series, axis, signal, className = '' })
   const plot = chart({
     series: drawn.map((line, i) => ({ ...line, fill: i === 0 })),
     axis,
+    whole,
     height: 150,
     sync: 'live',
     signal,
@@ -57,8 +59,8 @@ export function liveChart({ title, note, series, axis, signal, className = '' })
   updates.subscribe(update, signal);
   const element = card(
     title,
-    { note, className: `chart-card ${className}`, actions: at },
-    h('div', { class: 'figures' }, values.map((v) => v.element)),
+    { note, className: 'chart-card', actions: at },
+    h('dl', { class: 'figures' }, values.map((v) => v.element)),
     plot.element,
   );
   update();
@@ -66,9 +68,9 @@ export function liveChart({ title, note, series, axis, signal, className = '' })
 }
 
 function figureOf({ label, tone, plot }, large) {
-  const value = h('span', { class: 'figure-value' }, NONE);
+  const value = h('dd', { class: 'figure-value' }, NONE);
   const key = plot !== false && h('span', { class: `key key-${tone}`, 'aria-hidden': 'true' });
-  const element = h('p', { class: large ? 'figure figure-large' : 'figure' }, value, h('span', { class: 'figure-label' }, key, label));
+  const element = h('div', { class: large ? 'figure figure-large' : 'figure' }, h('dt', { class: 'figure-label' }, key, label), value);
   return { element, value };
 }
 

@@ -104,7 +104,7 @@ export function facts(pairs, className = '') {
 }
 
 /** The heading of a view: what the keyboard's focus goes to when one comes. */
-export function pageHead(title, { lead, actions, back } = {}) {
+export function pageHead(title, { lead, actions, back, copy } = {}) {
   return h(
     'header',
     { class: 'page-head' },
@@ -112,7 +112,7 @@ export function pageHead(title, { lead, actions, back } = {}) {
       'div',
       {},
       back && h('a', { class: 'back', href: back.href }, icon('back'), back.text),
-      h('h1', { tabindex: '-1' }, title),
+      h('div', { class: 'title-line' }, h('h1', { tabindex: '-1' }, title), copy),
       lead && h('p', { class: 'lead' }, lead),
     ),
     actions && h('div', { class: 'actions' }, actions),

@@ -60,12 +60,26 @@ export function view({ signal }) {
   ];
 }
 
-function list(items) {
+/**
+ * What is done leaves two lines, which share their act: where both are on the page, one row says it.
+ * A request that stands alone has no end, or one on another page.
+ */
+function acts(lines) {
+  const rows = [];
+  for (const group of Map.groupBy(lines, (line) => line.actId).values()) {
+    const [last] = group;
+    const details = [...new Set(group.map((line) => line.details).filter(Boolean))].join(' · ');
+    rows.push({ ...last, details, numbers: group.map((line) => line.position).toReversed().join(', ') });
+  }
+  return rows;
+}
+
+function list(lines) {
   return table({
     caption: 'Audit log, newest first',
-    rows: items,
+    rows: acts(lines),
     columns: [
-      { label: 'No.', num: true, className: 'muted', cell: (l) => String(l.position) },
+      { label: 'No.', num: true, className: 'muted', cell: (l) => l.numbers },
       { label: 'Time', cell: (l) => time(l.at) },
       { label: 'Who', className: 'mono', cell: (l) => l.actor },
       { label: 'Action', head: true, cell: (l) => words(l.action) },

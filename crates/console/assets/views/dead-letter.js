@@ -3,6 +3,7 @@
 import { get, post } from '../api.js';
 import { h } from '../dom.js';
 import { count, plural } from '../format.js';
+import { finished } from '../operations.js';
 import { deadLetterAdvice } from '../reasons.js';
 import { link } from '../router.js';
 import { session } from '../session.js';
@@ -57,13 +58,13 @@ function letter({ deadLetter: d, event }, context) {
         h('div', { class: 'failure' }, h('code', {}, d.error)),
         h('p', {}, advice.cause),
         h('p', { class: 'cure' }, icon('arrow'), advice.cure),
-        h('div', { class: 'actions actions-start' }, replayButton(d, context), discardButton(d, context)),
+        h('div', { class: 'actions' }, replayButton(d, context), advice.rebuild && rebuildButton(d, context), discardButton(d, context)),
       ),
       card(
         'Where it stands',
         {},
         facts([
-          ['Wallet', h('a', { class: 'mono', href: link('wallets', d.walletId) }, d.walletId)],
+          ['Wallet', own(d) ? h('a', { class: 'mono', href: link('wallets', d.walletId) }, d.walletId) : h('span', { class: 'mono' }, d.walletId)],
           ['Projector', d.projector],
           ['Tenant', d.tenant],
           ['Event', `${d.eventType}, version ${d.version}`],
@@ -81,6 +82,9 @@ function letter({ deadLetter: d, event }, context) {
     ),
   ];
 }
+
+/** Another tenant's wallet can't be looked at, though its dead letter can. */
+const own = (d) => d.tenant === session.who.tenant;
 
 function stored(d, event) {
   return [
@@ -117,6 +121,29 @@ function replayButton(d, { at, query, signal, reload }) {
         const problem = new Error('It is still parked');
         problem.detail = `Version ${still.version}: ${still.error}`;
         throw problem;
+      },
+    });
+    reload({ quiet: true });
+  });
+  return trigger;
+}
+
+function rebuildButton(d, { query, signal, reload }) {
+  const trigger = button('Rebuild this wallet');
+  trigger.addEventListener('click', async () => {
+    await act({
+      trigger,
+      what: 'Rebuild',
+      question: {
+        title: `Rebuild ${d.walletId}?`,
+        body: ['Its rows in every projection are compared with its events and put right, then what is parked is replayed.'],
+        action: 'Rebuild',
+      },
+      async run() {
+        const operation = await post(['admin', 'recovery', 'rebuild'], { walletId: d.walletId, ...query }, { signal });
+        const ended = await finished(operation, signal);
+        if (ended.state !== 'done') throw new Error(ended.error ?? `The rebuild is ${ended.state}.`);
+        return ended.report.parked ? 'Rebuilt; something is still parked.' : 'Rebuilt: nothing is parked any more.';
       },
     });
     reload({ quiet: true });

@@ -66,6 +66,7 @@ function charts(signal) {
     note: 'Accepted, a second',
     signal,
     axis: compact,
+    whole: true,
     series: [
       { label: 'movements', tone: 'series-1', pick: (s) => s.movementsPerS, format: perSecond },
       { label: 'creates', tone: 'series-2', pick: (s) => s.createsPerS, format: perSecond },
@@ -84,9 +85,10 @@ function charts(signal) {
   });
   const errors = liveChart({
     title: 'Errors',
-    note: 'Errors are the server’s (5xx), refusals the rules’ (4xx)',
+    note: 'Answers with 5xx, and refusals with 4xx',
     signal,
     axis: compact,
+    whole: true,
     series: [
       { label: 'errors', tone: 'series-bad', pick: (s) => s.errorsPerS, format: perSecond },
       { label: 'refused', tone: 'series-2', pick: (s) => s.refusedPerS, format: perSecond },
@@ -95,9 +97,10 @@ function charts(signal) {
   });
   const lag = liveChart({
     title: 'Outbox lag',
-    note: 'Events that the slowest projector has not applied',
+    note: 'Events that are still to be applied',
     signal,
     axis: compact,
+    whole: true,
     series: [{ label: 'events', tone: 'series-1', pick: (s) => s.outbox?.lagEvents, format: count }],
   });
   const age = liveChart({
@@ -109,9 +112,10 @@ function charts(signal) {
   });
   const lane = liveChart({
     title: 'Lane queue',
-    note: 'Commands that wait for the next transaction',
+    note: 'Commands waiting for a transaction',
     signal,
     axis: compact,
+    whole: true,
     series: [{ label: 'commands', tone: 'series-1', pick: (s) => s.lane?.queued, format: count }],
   });
   return [
@@ -138,13 +142,13 @@ function findings(signal) {
   return list;
 }
 
-function findingOf({ tone, text, to }) {
+function findingOf({ tone, text, to, go }) {
   return h(
     'li',
     { class: `finding finding-${tone}` },
     icon('alert'),
-    h('span', {}, text.charAt(0).toUpperCase() + text.slice(1)),
-    session.can('admin') && to[0] !== 'overview' && h('a', { href: link(...to) }, 'See why'),
+    h('span', {}, text),
+    to && session.can('admin') && h('a', { href: link(...to) }, go),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { get, post } from '../api.js';
 import { h } from '../dom.js';
+import { finished } from '../operations.js';
 import { session } from '../session.js';
 import { act } from '../ui/confirm.js';
 import { card, pageHead, button } from '../ui/parts.js';
@@ -90,17 +91,4 @@ function retryAll(letters, signal) {
     }),
   );
   return trigger;
-}
-
-/** How often an operation's progress is asked for. */
-const PROGRESS_MS = 500;
-
-/** The operation when it has come to its end. */
-async function finished(operation, signal) {
-  let now = operation;
-  while (now.state === 'running') {
-    await new Promise((resolve) => setTimeout(resolve, PROGRESS_MS));
-    now = await get(['admin', 'operations', now.id], {}, signal);
-  }
-  return now;
 }

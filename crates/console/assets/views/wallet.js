@@ -28,7 +28,8 @@ export function view({ signal, params }) {
   });
   const head = pageHead(id, {
     back: { href: link('wallets'), text: 'Wallets' },
-    actions: [copyButton(id, 'the wallet’s id'), button('Refresh', { glyph: 'retry', onClick: () => part.reload() }), commands(id)],
+    copy: copyButton(id, 'the wallet’s id'),
+    actions: [button('Refresh', { glyph: 'retry', onClick: () => part.reload() }), commands(id)],
   });
   head.querySelector('h1').classList.add('mono');
   return [head, part.element];

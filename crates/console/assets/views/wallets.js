@@ -38,7 +38,7 @@ export function view({ signal }) {
     maxlength: '128',
     value: lastTerm,
   });
-  const results = h('div', { 'aria-live': 'polite' });
+  const results = h('div', { class: 'stack', 'aria-live': 'polite' });
   let round = null;
 
   function look() {

@@ -19,7 +19,7 @@ export function projectorCard(name, signal, refresh) {
   const failure = h('div', { class: 'failure', hidden: true });
   const bar = h('progress', { max: '1', value: 0, 'aria-label': `How far ${name} has come` });
   const share = h('span', { class: 'num small muted' });
-  const values = { lag: h('dd'), age: h('dd'), rate: h('dd'), parked: h('dd'), holder: h('dd'), moved: h('dd') };
+  const values = { lag: h('dd'), age: h('dd'), rate: h('dd'), parked: h('dd'), holder: h('dd', { class: 'mono small' }), moved: h('dd') };
   const shards = h('details', { hidden: true }, h('summary', {}, 'By shard'));
   const toggle = button('Stop', { onClick: () => steer(name, current.state === 'stopped' ? 'start' : 'stop', toggle, signal, refresh) });
   let current = null;

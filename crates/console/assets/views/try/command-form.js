@@ -106,7 +106,7 @@ export function commandForm(form, walletId, signal) {
         fields.element,
         h('div', { class: 'key-line' }, h('span', { class: 'small muted' }, 'Idempotency-Key'), keyText, copyButton(() => key, 'the idempotency key')),
         note,
-        h('div', { class: 'actions actions-start' }, sendButton, again),
+        h('div', { class: 'actions' }, sendButton, again),
       ),
     ),
     h('div', { class: 'stack' }, card('Request', { note: session.signedIn ? 'Your key is not shown: put it into WALLEX_KEY.' : undefined }, preview), card('Answer', {}, answer)),

@@ -36,7 +36,7 @@ function drawn(wallet, newestFirst, more, loadMore, signal) {
   const lines = newestFirst.toReversed();
   const major = 10 ** (exponentOf(wallet.currency) ?? 0);
   const caption = h('p', { class: 'small muted num chart-caption' });
-  const rest = `${count(lines.length)} of ${count(wallet.version)} events, ${more ? 'the newest' : 'all of them'}`;
+  const rest = captionOf(wallet, lines, more);
   const plot = chart({
     series: [{ tone: 'series-1', fill: true, stepped: true }],
     axis: compact,
@@ -58,6 +58,12 @@ function drawn(wallet, newestFirst, more, loadMore, signal) {
   plot.describe(wordsOf(wallet, lines));
   setText(caption, rest);
   return [plot.element, h('div', { class: 'chart-foot' }, caption, more && button('Load older', { onClick: loadMore }))];
+}
+
+function captionOf(wallet, lines, more) {
+  const { version } = lines.at(-1);
+  const reach = more ? `The newest ${count(lines.length)} events` : 'From its first event';
+  return version < wallet.version ? `${reach}, up to version ${count(version)} of ${count(wallet.version)}: the ledger is behind` : `${reach} to now`;
 }
 
 function wordsOf(wallet, lines) {

@@ -7,7 +7,7 @@ import { link } from '../../router.js';
 import { session } from '../../session.js';
 import { icon } from '../../ui/icons.js';
 import { loadable } from '../../ui/loadable.js';
-import { card, chip, sum } from '../../ui/parts.js';
+import { bareSum, card, chip } from '../../ui/parts.js';
 import { KINDS } from './kinds.js';
 
 /** @param {(type: string) => void} showOnly shows the lines of one kind in the statement */
@@ -18,7 +18,7 @@ export function explanation(wallet, signal, showOnly) {
     load: (s) => get(['wallets', wallet.id, 'explanation'], {}, s),
     render: (told) => [equation(told, showOnly), h('h3', {}, 'Where each projection stands'), projections(told)],
   });
-  return card('Explain this balance', { className: 'card-explain', note: 'Every event of this wallet, summed up' }, part.element);
+  return card('Explain this balance', { className: 'card-explain', note: `Every event of this wallet, summed up in ${wallet.currency}` }, part.element);
 }
 
 function equation(told, showOnly) {
@@ -27,7 +27,7 @@ function equation(told, showOnly) {
     { class: 'equation' },
     h('caption', { class: 'visually-hidden' }, 'What the balance is made of'),
     h('thead', { class: 'visually-hidden' }, h('tr', {}, ['Kind', 'Events', 'Sum'].map((name) => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, told.madeOf.map((part) => partRow(part, told.currency, showOnly))),
+    h('tbody', {}, inOrder(told.madeOf).map((part) => partRow(part, told.currency, showOnly))),
     h(
       'tfoot',
       {},
@@ -36,10 +36,16 @@ function equation(told, showOnly) {
         {},
         h('th', { scope: 'row' }, told.addsUp ? ['Balance ', chip('ok', 'Adds up')] : ['Balance ', chip('bad', 'Does not add up')]),
         h('td', { class: 'num muted' }, plural(told.version, 'event')),
-        h('td', { class: 'num' }, sum(told.balance, told.currency)),
+        h('td', { class: 'num' }, bareSum(told.balance, told.currency)),
       ),
     ),
   );
+}
+
+/** As a statement is read: what it began with, what came in, what went out. */
+function inOrder(madeOf) {
+  const order = Object.keys(KINDS);
+  return madeOf.toSorted((a, b) => order.indexOf(a.type) - order.indexOf(b.type));
 }
 
 function partRow({ type, count: events, sum: minor }, currency, showOnly) {
@@ -50,7 +56,7 @@ function partRow({ type, count: events, sum: minor }, currency, showOnly) {
     {},
     h('th', { scope: 'row' }, show),
     h('td', { class: 'num muted' }, `${count(events)} ×`),
-    h('td', { class: 'num' }, sum(minor, currency, { plus: true })),
+    h('td', { class: 'num' }, bareSum(minor, currency, { plus: true })),
   );
 }
 

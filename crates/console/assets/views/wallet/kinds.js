@@ -3,8 +3,8 @@
 export const KINDS = {
   opening: { one: 'Opening', plural: 'Opening balance', sign: 1 },
   credit: { one: 'Credit', plural: 'Credits', sign: 1 },
-  debit: { one: 'Debit', plural: 'Debits', sign: -1 },
   transfer_in: { one: 'Transfer in', plural: 'Transfers in', sign: 1 },
+  debit: { one: 'Debit', plural: 'Debits', sign: -1 },
   transfer_out: { one: 'Transfer out', plural: 'Transfers out', sign: -1 },
 };
 

@@ -2,8 +2,9 @@
 
 import { get } from '../../api.js';
 import { h } from '../../dom.js';
-import { toUtc } from '../../format.js';
+import { plural, toUtc } from '../../format.js';
 import { link } from '../../router.js';
+import { icon } from '../../ui/icons.js';
 import { paged } from '../../ui/pager.js';
 import { bareSum, button, field, time } from '../../ui/parts.js';
 import { empty } from '../../ui/states.js';
@@ -31,7 +32,7 @@ export function statement(wallet, signal) {
         { limit: PAGE_LEN, cursor, type: type.control.value, from: toUtc(from.control.value), to: toUtc(to.control.value) },
         s,
       ),
-    render: (page, first) => lines(page, first, wallet),
+    render: (page, first) => lines(page, first && filters.every((control) => !control.value), wallet),
   });
 
   function clear() {
@@ -57,24 +58,37 @@ export function statement(wallet, signal) {
   };
 }
 
-function lines({ items, nextCursor }, first, wallet) {
+/** @param {boolean} newest whether the page has the newest lines there are, of any kind */
+function lines({ items, nextCursor }, newest, wallet) {
   if (!items.length) {
     if (nextCursor) return empty('Nothing in this stretch', 'None of the lines that were looked at fits; older ones may.');
-    return first
-      ? empty('No lines', 'Nothing fits the filters, or the ledger does not have this wallet’s events yet: “Explain this balance” tells.')
-      : empty('No more lines', 'The statement begins on the page before.');
+    return newest
+      ? empty('No lines yet', 'The ledger does not have this wallet’s events yet: “Explain this balance” says why.')
+      : empty('No lines', 'None fits the filters, or the statement begins on the page before.');
   }
+  return [behind(items, newest, wallet), statementTable(items, wallet)];
+}
+
+/** Says so when the ledger does not have the newest events: a statement looks complete otherwise. */
+function behind(items, newest, wallet) {
+  const missing = wallet.version - items[0].version;
+  if (!newest || missing <= 0) return null;
+  const are = missing === 1 ? 'is' : 'are';
+  return h('p', { class: 'note-line' }, icon('info'), `${plural(missing, 'newer event')} ${are} not in the ledger yet: “Explain this balance” says why.`);
+}
+
+function statementTable(items, wallet) {
   return table({
     caption: `Statement of ${wallet.id}, newest first, in ${wallet.currency}`,
     className: 'table-statement',
     rows: items,
     columns: [
-      { label: 'Time', cell: (l) => time(l.recordedAt) },
-      { label: 'What', head: true, className: 'wide', cell: what },
-      { label: 'Reference', className: 'mono', cell: (l) => l.reference ?? '–' },
-      { label: `Amount, ${wallet.currency}`, num: true, cell: (l) => movement(l) },
-      { label: `Balance, ${wallet.currency}`, num: true, className: 'strong', cell: (l) => bareSum(l.balanceAfter, l.currency) },
-      { label: 'Version', num: true, className: 'muted', cell: (l) => String(l.version) },
+      { label: 'Time', className: 'line-time', cell: (l) => time(l.recordedAt) },
+      { label: 'What', head: true, className: 'wide line-what', cell: what },
+      { label: 'Reference', className: 'mono line-reference', cell: (l) => l.reference ?? '' },
+      { label: `Amount, ${wallet.currency}`, num: true, className: 'line-amount', cell: movement },
+      { label: `Balance, ${wallet.currency}`, num: true, className: 'strong line-balance', cell: (l) => bareSum(l.balanceAfter, l.currency) },
+      { label: 'Version', num: true, className: 'muted line-version', cell: (l) => String(l.version) },
     ],
   });
 }
