@@ -76,7 +76,7 @@ function place(title, content, nav, focus) {
   bar.select(nav);
   replace(main, content);
   scrollTo(0, 0);
-  if (focus) main.querySelector('h1')?.focus();
+  if (focus) main.querySelector('h1')?.focus({ preventScroll: true });
 }
 
 const notFound = () => [h('h1', { class: 'visually-hidden', tabindex: '-1' }, 'Not found'), empty('There is nothing at this address', 'Choose a view from the menu.')];

@@ -28,14 +28,14 @@ function fade(name) {
  *   `tone` names a colour of the style sheet
  * @param {(value: number) => string} chart.axis a value as the axis says it
  * @param {number} chart.height in pixels
- * @param {boolean} [chart.whole] whether halves make no sense
+ * @param {number[]} [chart.steps] what the axis may count in
  * @param {boolean} [chart.bare] without axes: a sparkline
  * @param {boolean} [chart.fromZero] whether zero is always on it
  * @param {string} [chart.sync] charts of one name share their cursor
  * @param {(index: number|null) => void} [chart.onPoint] told what the pointer is at
  * @param {AbortSignal} chart.signal ends with the view
  */
-export function chart({ series, axis, height, whole = false, bare = false, fromZero = true, sync, onPoint, signal }) {
+export function chart({ series, axis, height, steps, bare = false, fromZero = true, sync, onPoint, signal }) {
   const element = h('div', { class: bare ? 'plot plot-bare' : 'plot', role: 'img' });
   let data = [[], ...series.map(() => [])];
   let range = null;
@@ -58,7 +58,7 @@ export function chart({ series, axis, height, whole = false, bare = false, fromZ
         x: { time: true, range: (_u, min, max) => range ?? [min, max] },
         y: { range: (_u, min, max) => scaleOf(min, max, fromZero) },
       },
-      axes: bare ? [{ show: false }, { show: false }] : axesOf(axis, whole),
+      axes: bare ? [{ show: false }, { show: false }] : axesOf(axis, steps),
       series: [{}, ...series.map((line) => seriesOf(line))],
       hooks: onPoint ? { setCursor: [(u) => onPoint(u.cursor.idx ?? null)] } : {},
     };
@@ -115,10 +115,23 @@ function scaleOf(min, max, fromZero) {
   return [fromZero && min >= 0 ? 0 : low - room, max + room];
 }
 
-/** Steps of an axis of whole numbers. */
-const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+const tens = (powers) => powers.flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 
-function axesOf(axis, whole) {
+/** Steps of an axis where halves make no sense. */
+export const WHOLE_STEPS = tens([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, ...[1, 2, 3, 5, 10, 15, 30].map((n) => n * MINUTE), ...[1, 2, 3, 6, 12].map((n) => n * HOUR)];
+
+/** Steps of an axis of milliseconds. */
+export const DURATION_STEPS = [...tens([-2, -1, 0, 1, 2]), ...[...CLOCK_STEPS, ...tens([0, 1, 2, 3]).map((n) => n * DAY)].map((s) => s * 1000)];
+
+/** Steps of the time of day and of dates. */
+const TIME_STEPS = [...CLOCK_STEPS, ...[1, 2, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825].map((n) => n * DAY)];
+
+function axesOf(axis, steps) {
   const shared = {
     stroke: colour('muted'),
     font: '11px system-ui, sans-serif',
@@ -126,8 +139,8 @@ function axesOf(axis, whole) {
     ticks: { show: false },
   };
   return [
-    { ...shared, grid: { show: false }, size: 26, space: 58, values: (u, splits) => splits.map((at) => clock(at, u.scales.x)) },
-    { ...shared, size: sizeOf, space: 34, ...(whole && { incrs: WHOLE_STEPS }), values: (_u, splits) => splits.map(axis) },
+    { ...shared, grid: { show: false }, size: 26, space: 58, incrs: TIME_STEPS, values: (u, splits) => splits.map((at) => clock(at, u.scales.x)) },
+    { ...shared, size: sizeOf, space: 34, ...(steps && { incrs: steps }), values: (_u, splits) => splits.map(axis) },
   ];
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { button, field } from './parts.js';
-import { announce, announceProblem } from './toasts.js';
+import { announce, announceProblem, clearMessages } from './toasts.js';
 
 /** The longest reason that the server takes. */
 const REASON_CHARS_MAX = 500;
@@ -69,6 +69,7 @@ export function confirm({ title, body, action, kind = 'primary', reason }) {
 export async function act({ question, run, what, trigger }) {
   const given = await confirm(question);
   if (!given) return false;
+  clearMessages();
   if (trigger) trigger.disabled = true;
   try {
     announce('ok', await run(given));

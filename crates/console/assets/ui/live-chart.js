@@ -18,9 +18,9 @@ const NONE = '–';
  * @param {Array<{label: string, tone: string, pick: (sample: object) => number|null, format: (value: number) => string, plot?: boolean}>} options.series
  *   the first is the large one; `plot: false` only shows the figure
  * @param {(value: number) => string} options.axis
- * @param {boolean} [options.whole] whether halves make no sense
+ * @param {number[]} [options.steps] what the axis may count in
  */
-export function liveChart({ title, note, series, axis, whole, signal }) {
+export function liveChart({ title, note, series, axis, steps, signal }) {
   const drawn = series.filter((line) => line.plot !== false);
   const values = series.map((line, i) => figureOf(line, i === 0));
   const at = h('span', { class: 'small muted live-at' }, 'now');
@@ -30,7 +30,7 @@ export function liveChart({ title, note, series, axis, whole, signal }) {
   const plot = chart({
     series: drawn.map((line, i) => ({ ...line, fill: i === 0 })),
     axis,
-    whole,
+    steps,
     height: 150,
     sync: 'live',
     signal,

@@ -40,22 +40,15 @@ export function button(text, { kind = 'plain', glyph, onClick, ...props } = {}) 
 /** Copies `text`, and says so; `null` where browsers give no clipboard: plain HTTP from another machine. */
 export function copyButton(text, what) {
   if (!navigator.clipboard) return null;
-  return h(
-    'button',
-    {
-      type: 'button',
-      class: 'icon-button',
-      'aria-label': `Copy ${what}`,
-      title: `Copy ${what}`,
-      on: {
-        async click() {
-          await navigator.clipboard.writeText(typeof text === 'function' ? text() : text);
-          announce('ok', `Copied ${what}.`);
-        },
-      },
-    },
-    icon('copy'),
-  );
+  return iconButton('copy', `Copy ${what}`, async () => {
+    await navigator.clipboard.writeText(typeof text === 'function' ? text() : text);
+    announce('ok', `Copied ${what}.`);
+  });
+}
+
+/** A button that is a sign; `label` says what it does. */
+export function iconButton(glyph, label, onClick) {
+  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, on: { click: onClick } }, icon(glyph));
 }
 
 /** A field of a form with its label, and a place for what is wrong with it. */

@@ -29,6 +29,11 @@ export function announce(tone, text, detail) {
   if (tone !== 'bad') setTimeout(() => toast.remove(), SHOWN_MS);
 }
 
+/** Takes away what was said of acts before. */
+export function clearMessages() {
+  document.getElementById('toasts').replaceChildren();
+}
+
 /** Says that something failed, as its problem tells it. */
 export function announceProblem(what, problem) {
   const trace = problem.correlationId ? ` (correlation id ${problem.correlationId})` : '';

@@ -7,7 +7,7 @@ import { live, updates } from '../live.js';
 import { projectorReason } from '../reasons.js';
 import { link } from '../router.js';
 import { session } from '../session.js';
-import { chart } from '../ui/chart.js';
+import { chart, DURATION_STEPS, WHOLE_STEPS } from '../ui/chart.js';
 import { icon } from '../ui/icons.js';
 import { liveChart, windowOf } from '../ui/live-chart.js';
 import { card, chip, pageHead } from '../ui/parts.js';
@@ -66,7 +66,7 @@ function charts(signal) {
     note: 'Accepted, a second',
     signal,
     axis: compact,
-    whole: true,
+    steps: WHOLE_STEPS,
     series: [
       { label: 'movements', tone: 'series-1', pick: (s) => s.movementsPerS, format: perSecond },
       { label: 'creates', tone: 'series-2', pick: (s) => s.createsPerS, format: perSecond },
@@ -76,7 +76,8 @@ function charts(signal) {
     title: 'Latency',
     note: 'Of commands, from request to answer',
     signal,
-    axis: ms,
+    axis: (value) => (value ? ms(value) : '0'),
+    steps: DURATION_STEPS,
     series: [
       { label: 'p50', tone: 'series-1', pick: (s) => s.latencyMs?.p50, format: ms },
       { label: 'p95', tone: 'series-2', pick: (s) => s.latencyMs?.p95, format: ms },
@@ -88,7 +89,7 @@ function charts(signal) {
     note: 'Answers with 5xx, and refusals with 4xx',
     signal,
     axis: compact,
-    whole: true,
+    steps: WHOLE_STEPS,
     series: [
       { label: 'errors', tone: 'series-bad', pick: (s) => s.errorsPerS, format: perSecond },
       { label: 'refused', tone: 'series-2', pick: (s) => s.refusedPerS, format: perSecond },
@@ -100,14 +101,15 @@ function charts(signal) {
     note: 'Events that are still to be applied',
     signal,
     axis: compact,
-    whole: true,
+    steps: WHOLE_STEPS,
     series: [{ label: 'events', tone: 'series-1', pick: (s) => s.outbox?.lagEvents, format: count }],
   });
   const age = liveChart({
     title: 'Outbox age',
     note: 'How long the oldest of them waits',
     signal,
-    axis: ms,
+    axis: (value) => (value ? ms(value) : '0'),
+    steps: DURATION_STEPS,
     series: [{ label: 'oldest event', tone: 'series-1', pick: (s) => s.outbox?.lagAgeMs, format: ms }],
   });
   const lane = liveChart({
@@ -115,7 +117,7 @@ function charts(signal) {
     note: 'Commands waiting for a transaction',
     signal,
     axis: compact,
-    whole: true,
+    steps: WHOLE_STEPS,
     series: [{ label: 'commands', tone: 'series-1', pick: (s) => s.lane?.queued, format: count }],
   });
   return [

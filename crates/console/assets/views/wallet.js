@@ -6,7 +6,7 @@ import { amount, count } from '../format.js';
 import { link } from '../router.js';
 import { session } from '../session.js';
 import { loadable } from '../ui/loadable.js';
-import { button, card, copyButton, facts, pageHead, time } from '../ui/parts.js';
+import { card, copyButton, facts, iconButton, pageHead, time } from '../ui/parts.js';
 import { empty } from '../ui/states.js';
 import { tabs } from '../ui/tabs.js';
 import { balanceChart } from './wallet/balance-chart.js';
@@ -29,7 +29,7 @@ export function view({ signal, params }) {
   const head = pageHead(id, {
     back: { href: link('wallets'), text: 'Wallets' },
     copy: copyButton(id, 'the wallet’s id'),
-    actions: [button('Refresh', { glyph: 'retry', onClick: () => part.reload() }), commands(id)],
+    actions: [iconButton('retry', 'Refresh', () => part.reload()), commands(id)],
   });
   head.querySelector('h1').classList.add('mono');
   return [head, part.element];

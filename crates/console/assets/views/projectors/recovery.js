@@ -108,7 +108,8 @@ function watch(id, result, signal, changed) {
         shown.update(operation);
         if (operation.state === 'running') return;
         done.abort();
-        announce(operation.state === 'done' ? 'ok' : 'bad', `${KINDS[operation.kind].name}: ${operation.state}.`);
+        const [tone, label] = outcomeOf(operation);
+        announce(tone === 'ok' ? 'ok' : 'bad', `${KINDS[operation.kind].name}: ${label}`);
         replace(result, ended(operation));
         changed();
       } catch (problem) {
@@ -142,15 +143,17 @@ function progressOf() {
   };
 }
 
-const OUTCOMES = {
-  done: ['ok', 'Done'],
-  failed: ['bad', 'Failed'],
-  interrupted: ['warn', 'Interrupted'],
-};
+function outcomeOf({ kind, state, report }) {
+  if (state === 'failed') return ['bad', 'Failed'];
+  if (state === 'interrupted') return ['warn', 'Interrupted'];
+  if (kind === 'drift' && report.differencesTotal) return ['bad', plural(report.differencesTotal, 'difference')];
+  if (kind === 'drift') return ['ok', 'Nothing differs'];
+  return ['ok', 'Done'];
+}
 
 function ended(operation) {
   const { kind, state, error, progress, report, scope, finishedAt } = operation;
-  const [tone, label] = OUTCOMES[state];
+  const [tone, label] = outcomeOf(operation);
   return h(
     'div',
     { class: 'operation' },
@@ -165,19 +168,17 @@ function ended(operation) {
     error && h('div', { class: 'failure' }, h('code', {}, error)),
     state === 'interrupted' && h('p', {}, 'Its process is gone. Ask for it again: a rebuild goes on where it stood.'),
     state === 'done' && verdict(operation),
-    report.tables.length > 0 && tables(kind, report.tables),
     report.differencesTotal > 0 && differences(report),
+    report.tables.length > 0 && [h('h3', {}, 'Rows of each projection'), tables(kind, report.tables)],
     report.trialBalance.length > 0 && trialBalance(report.trialBalance),
   );
 }
 
 function verdict({ kind, report }) {
   if (kind === 'retry') return h('p', {}, `Replayed ${count(report.replayed)}; ${count(report.parked)} still parked.`);
-  const parked = report.parked ? ` ${plural(report.parked, 'dead letter')} met on the way.` : '';
-  if (kind === 'drift' && !report.differencesTotal) {
-    return h('p', {}, report.parked ? `No differences.${parked}` : 'Nothing differs: events, balances, read model and ledger say the same.');
-  }
-  return parked ? h('p', {}, parked.trim()) : null;
+  const parked = report.parked > 0 && ` ${plural(report.parked, 'dead letter')} met on the way: see above.`;
+  if (kind === 'rebuild') return h('p', {}, 'The projections say what the events say.', parked);
+  return h('p', {}, report.differencesTotal ? 'What differs is below.' : 'Events, balances, read model and ledger say the same.', parked);
 }
 
 function tables(kind, items) {
@@ -208,9 +209,9 @@ function differences(report) {
         { label: 'Wallet', head: true, cell: (d) => h('a', { class: 'mono', href: link('wallets', d.walletId) }, d.walletId) },
         { label: 'Place', cell: (d) => PLACES[d.place].label },
         { label: 'What', cell: (d) => (d.version === null ? d.what : `${d.what}, version ${d.version}`) },
-        { label: 'Expected', num: true, cell: (d) => d.expected ?? 'no row' },
-        { label: 'Found', num: true, cell: (d) => d.found ?? 'no row' },
-        { label: 'Difference (minor units)', num: true, cell: (d) => (d.differenceMinor === null ? '–' : amount(d.differenceMinor, '', { plus: true })) },
+        { label: 'Expected', cell: (d) => d.expected ?? 'no row' },
+        { label: 'Found', cell: (d) => d.found ?? 'no row' },
+        { label: 'Minor units', num: true, cell: (d) => (d.differenceMinor === null ? '–' : amount(d.differenceMinor, '', { plus: true })) },
       ],
     }),
   ];

@@ -18,7 +18,7 @@ const UNDECIDED = new Set([408, 429, 500, 502, 503, 504]);
 export function commandForm(form, walletId, signal) {
   const fields = formFields(form, walletId, signal, edited);
   const preview = h('div', {});
-  const answer = h('div', { 'aria-live': 'polite' }, h('p', { class: 'muted' }, 'Send the request, and its answer stands here.'));
+  const answer = h('div', { class: 'answer', 'aria-live': 'polite' }, h('p', { class: 'muted' }, 'Send the request, and its answer stands here.'));
   const keyText = h('code', { class: 'key-text' });
   const note = h('p', { class: 'small muted' });
   const sendButton = h('button', { type: 'submit', class: 'button button-primary' }, form.label);
@@ -27,9 +27,12 @@ export function commandForm(form, walletId, signal) {
   let sent = null;
   let key = uuid();
 
+  /** The command as it stands, without its key: what makes it another one. */
+  const commandOf = (values) => JSON.stringify([form.path({ walletId: '', ...values }), form.body(values)]);
+
   function edited() {
     // Another command needs another key; the same key with another body is refused.
-    if (sent) {
+    if (sent && sent.command !== commandOf(fields.read().values)) {
       sent = null;
       key = uuid();
     }
@@ -79,12 +82,12 @@ export function commandForm(form, walletId, signal) {
     try {
       const { url, headers, body } = requestOf(values);
       const got = await send(new URL(url).pathname, { method: 'POST', headers, body, signal });
-      sent = { undecided: UNDECIDED.has(got.status) };
+      sent = { command: commandOf(values), undecided: UNDECIDED.has(got.status) };
       replace(answer, await answerOf(got, performance.now() - began));
       announce(got.ok ? 'ok' : 'bad', got.ok ? `${form.label}: done.` : `${form.label}: answered ${got.status}.`);
     } catch {
       if (signal.aborted) return;
-      sent = { undecided: true };
+      sent = { command: commandOf(values), undecided: true };
       replace(answer, noAnswer());
     } finally {
       sendButton.disabled = false;

@@ -8,43 +8,48 @@ import { session } from '../../session.js';
 import { field } from '../../ui/parts.js';
 
 /**
+ * @param {string} [walletId] what the first wallet's field begins with
  * @param {() => void} edited told of every change
  */
 export function formFields(form, walletId, signal, edited) {
   const fields = new Map(form.fields.map((spec) => [spec.name, { spec, ...build(spec) }]));
-  /** What is known of the paying wallet; its currency says what an amount means. */
-  let wallet = null;
-  let asked = '';
-  let waiting = false;
+  /** What is known of the wallets, by field; the paying one's currency says what an amount means. */
+  const wallets = new Map();
+  const asked = new Map();
+  let waiting = 0;
 
   if (walletId) fields.get('walletId').control.value = walletId;
 
   /** The currency of the amount; empty while it is not known. */
   function currency() {
     const own = fields.get('currency');
-    return own ? own.control.value.trim() : (wallet?.currency ?? '');
+    return own ? own.control.value.trim() : (wallets.get('walletId')?.currency ?? '');
   }
 
-  async function lookUp({ again = false } = {}) {
-    const source = fields.get('walletId');
-    const id = source.control.value.trim();
-    if (fields.has('currency') || !session.can('wallets:read')) return;
-    if (!source.spec.pattern.test(id) || (id === asked && !again)) return;
-    asked = id;
-    waiting = true;
+  async function lookUp(name, { again = false } = {}) {
+    const { control, spec, say } = fields.get(name);
+    const id = control.value.trim();
+    if (!spec.pattern.test(id) || (id === asked.get(name) && !again)) return;
+    asked.set(name, id);
+    waiting += 1;
     try {
-      wallet = await get(['wallets', id], {}, signal);
-      if (id === asked) source.say(`Holds ${money(wallet.balance, wallet.currency)}, version ${wallet.version}.`);
+      const wallet = await get(['wallets', id], {}, signal);
+      if (id !== asked.get(name)) return;
+      wallets.set(name, wallet);
+      say(`Holds ${money(wallet.balance, wallet.currency)}, version ${wallet.version}.`);
     } catch (problem) {
-      if (signal.aborted || id !== asked) return;
-      wallet = null;
-      source.say(problem.code === 'wallet-not-found' ? 'There is no wallet of this id.' : (problem.title ?? problem.message), true);
+      if (signal.aborted || id !== asked.get(name)) return;
+      wallets.delete(name);
+      say(problem.code === 'wallet-not-found' ? 'There is no wallet of this id.' : (problem.title ?? problem.message), true);
     } finally {
-      if (id === asked) waiting = false;
+      waiting -= 1;
     }
     explainAmount();
     edited();
   }
+
+  /** The fields of wallets that there are already, where they may be looked at. */
+  const known = fields.has('currency') || !session.can('wallets:read') ? [] : [...fields.values()].filter(({ spec }) => spec.wallet).map(({ spec }) => spec.name);
 
   function explainAmount() {
     const entry = fields.get(form.money);
@@ -63,7 +68,7 @@ export function formFields(form, walletId, signal, edited) {
       if (value !== undefined) values[name] = value;
       if (error) wrong = true;
     }
-    return { values, wrong, waiting, currency: currency() };
+    return { values, wrong, waiting: waiting > 0, currency: currency() };
   }
 
   /** Says what is wrong at each field, and goes to the first. */
@@ -80,26 +85,25 @@ export function formFields(form, walletId, signal, edited) {
 
   for (const { spec, control, say } of fields.values()) {
     control.addEventListener('input', () => {
-      if (spec.name === 'walletId') {
-        wallet = null;
-        asked = '';
-      }
+      wallets.delete(spec.name);
+      asked.delete(spec.name);
       if (spec.kind !== 'amount') say('');
       explainAmount();
       edited();
     });
   }
-  fields.get('walletId').control.addEventListener('change', () => lookUp());
-  fields.get(form.money).control.addEventListener('focus', () => lookUp());
+  for (const name of known) {
+    fields.get(name).control.addEventListener('change', () => lookUp(name));
+    lookUp(name);
+  }
   explainAmount();
-  lookUp();
 
   return {
     element: h('div', { class: 'fields' }, [...fields.values()].map(({ element }) => element)),
     read,
     complain,
-    /** What the wallet holds by now. */
-    refresh: () => lookUp({ again: true }),
+    /** Shows what the wallets hold by now. */
+    refresh: () => known.forEach((name) => lookUp(name, { again: true })),
   };
 }
 

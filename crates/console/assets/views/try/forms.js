@@ -4,7 +4,7 @@ import { money } from '../../format.js';
 
 const WALLET_ID = { pattern: /^[A-Za-z0-9._:-]{1,128}$/, wrong: '1 to 128 letters, digits, and . _ : -', mono: true };
 
-const wallet = (name, label, hint) => ({ name, label, hint, kind: 'text', required: true, ...WALLET_ID });
+const wallet = (name, label, hint) => ({ name, label, hint, kind: 'text', required: true, wallet: true, ...WALLET_ID });
 const amount = { name: 'amount', label: 'Amount', kind: 'amount', required: true };
 const description = { name: 'description', label: 'Description', kind: 'text', hint: 'Optional, up to 500 characters.', max: 500 };
 const reference = { name: 'reference', label: 'Reference', kind: 'text', hint: 'Optional: your own, up to 128 characters.', max: 128 };
