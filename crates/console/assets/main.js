@@ -9,6 +9,7 @@ import { connectionBanner } from './ui/banner.js';
 import { header } from './ui/header.js';
 import { problemBox, empty, skeleton } from './ui/states.js';
 import { loadable } from './ui/loadable.js';
+import { clearMessages } from './ui/toasts.js';
 import { signInView } from './views/sign-in.js';
 import * as audit from './views/audit.js';
 import * as deadLetter from './views/dead-letter.js';
@@ -76,6 +77,7 @@ function place(title, content, nav, focus) {
   bar.select(nav);
   replace(main, content);
   scrollTo(0, 0);
+  clearMessages();
   if (focus) main.querySelector('h1')?.focus({ preventScroll: true });
 }
 

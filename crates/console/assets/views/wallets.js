@@ -75,10 +75,10 @@ function byId(id, signal) {
     signal,
     label: 'wallet',
     load: (s) => get(['wallets', id], {}, s),
-    render: (wallet) => list([wallet], 'The wallet of this id'),
-    failed: (problem) => problem.code === 'wallet-not-found' && h('p', { class: 'muted' }, `No wallet has the id ${id}.`),
+    render: (wallet) => card('The wallet of this id', {}, list([wallet], 'The wallet of this id')),
+    failed: (problem) => problem.code === 'wallet-not-found' && h('p', { class: 'muted' }, `No wallet has the id “${id}”.`),
   });
-  return card('By id', {}, part.element);
+  return part.element;
 }
 
 function byOwner(owner, signal) {
@@ -88,10 +88,10 @@ function byOwner(owner, signal) {
     load: (cursor, s) => get(['wallets'], { ownerId: owner, limit: PAGE_LEN, cursor }, s),
     render: (page, first) => {
       if (page.items.length) return list(page.items, `Wallets of ${owner}`);
-      return h('p', { class: 'muted' }, first ? `No wallet belongs to an owner called ${owner}.` : 'There are no more.');
+      return h('p', { class: 'muted' }, first ? `No wallet belongs to an owner called “${owner}”.` : 'There are no more.');
     },
   });
-  return card('By owner', {}, part.element);
+  return card(`Wallets of the owner “${owner}”`, {}, part.element);
 }
 
 function list(wallets, caption) {

@@ -40,7 +40,7 @@ function list(items) {
       {
         label: 'What to do',
         cell: (d) =>
-          h('a', { class: 'button button-plain button-small', href: letterLink(d), 'aria-label': `Look at and replay ${d.walletId} of ${d.projector}` }, 'Look and replay'),
+          h('a', { class: 'button button-plain button-small', href: letterLink(d), 'aria-label': `Look and replay: ${d.walletId} of ${d.projector}` }, 'Look and replay'),
       },
     ].filter(Boolean),
   });
