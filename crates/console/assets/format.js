@@ -89,6 +89,15 @@ export function compact(value, locale) {
   return numberFormat(locale, options).format(value);
 }
 
+/** From here on, an axis of money shortens. */
+const COMPACT_FROM = 1_000_000;
+
+/** A sum for the axis of a chart, exact enough for steps of a narrow range: `13,850`, `1.25M`. */
+export function axisSum(value, locale) {
+  const options = { maximumFractionDigits: 2, ...(Math.abs(value) >= COMPACT_FROM && { notation: 'compact', maximumFractionDigits: 3 }) };
+  return numberFormat(locale, options).format(value);
+}
+
 /** A length of time, in its two largest units: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms, locale) {
   if (ms < 1000) return figure(ms, locale) + NBSP + 'ms';

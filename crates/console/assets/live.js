@@ -21,11 +21,15 @@ export const updates = new Emitter();
 export const live = {
   /** Oldest first; none older than the window. */
   samples: [],
-  /** `off`, `connecting`, `open`, `paused`, `unavailable` (the database does not answer) or `refused`. */
+  /** `off`, `connecting`, `open`, `paused`, `unavailable` (the database does not answer), `waiting` or `refused`. */
   state: 'off',
   problem: null,
   get last() {
     return live.samples.at(-1);
+  },
+  /** The newest that knows of the projectors: the database is asked only while somebody follows. */
+  get known() {
+    return live.samples.findLast((sample) => sample.projectors);
   },
 };
 
@@ -89,12 +93,9 @@ async function follow(signal) {
 async function comesAgain(answer) {
   const problem = await problemOf(answer);
   if (answer.status === 401) refused.emit(problem);
-  if (answer.status === 401 || answer.status === 403) {
-    set('refused', problem);
-    return false;
-  }
-  set('unavailable', problem);
-  return true;
+  const later = answer.status === 429 || answer.status >= 500;
+  set(later ? 'waiting' : 'refused', problem);
+  return later;
 }
 
 /** Waits for the time, or for the server to be back, which comes first. */
@@ -147,7 +148,9 @@ function keep(samples) {
   const last = samples.at(-1);
   const oldest = (last?.at ?? 0) - WINDOW_SECONDS;
   live.samples = samples.filter((sample) => sample.at >= oldest);
-  set(last && last.projectors === null ? 'unavailable' : 'open');
+  // Said before each sample that lacks what only the database knows.
+  const silent = live.state === 'unavailable' && last?.projectors === null;
+  set(silent ? 'unavailable' : 'open');
 }
 
 /** A sample as the charts want it: its time in seconds since 1970. */

@@ -20,14 +20,14 @@ import * as tryIt from './views/try.js';
 import * as wallet from './views/wallet.js';
 import * as wallets from './views/wallets.js';
 
+const watches = () => session.watches;
 const admin = () => session.can('admin');
 const reads = () => session.can('wallets:read');
 const writes = () => session.can('wallets:write') || session.can('transfers:write');
 
 /** `allowed` keeps a view from those whose scopes don't cover it; the server decides again. */
 const ROUTES = [
-  { pattern: '', ...overview, nav: 'overview', allowed: () => true },
-  { pattern: 'overview', view: overview.view, title: overview.title, nav: 'overview', allowed: () => true },
+  { pattern: 'overview', view: overview.view, title: overview.title, nav: 'overview', allowed: watches },
   { pattern: 'projectors', view: projectors.view, title: projectors.title, nav: 'projectors', allowed: admin },
   { pattern: 'operations/:operation', view: projectors.view, title: projectors.title, nav: 'projectors', allowed: admin },
   { pattern: 'dead-letters/:projector/:tenant/:wallet', view: deadLetter.view, title: deadLetter.title, nav: 'projectors', allowed: admin },
@@ -41,7 +41,7 @@ const ROUTES = [
 ];
 
 const NAV = [
-  { id: 'overview', text: 'Overview', allowed: () => true },
+  { id: 'overview', text: 'Overview', allowed: watches },
   { id: 'projectors', text: 'Projectors', allowed: admin },
   { id: 'wallets', text: 'Wallets', allowed: reads },
   { id: 'try', text: 'Try it', allowed: writes },
@@ -60,6 +60,7 @@ function freshSignal() {
 
 function show({ focus = true } = {}) {
   const path = parts(location.hash);
+  if (path?.length === 0) path.push(NAV.find((item) => item.allowed())?.id ?? 'nothing');
   // Not a view's fragment: a link within the page.
   if (path === null && location.hash !== '' && !location.hash.startsWith('#/')) return;
   const signal = freshSignal();

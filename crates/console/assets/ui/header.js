@@ -51,8 +51,9 @@ function stateOf() {
   if (!session.who) return { tone: 'none', text: '' };
   if (!session.watches) return { tone: 'ok', text: 'Connected' };
   if (live.state === 'unavailable') return { tone: 'bad', text: 'Database does not answer' };
+  if (live.state === 'waiting' || live.state === 'refused') return { tone: 'none', text: 'No live figures' };
   if (live.state === 'paused') return { tone: 'none', text: 'Paused' };
-  const { tone, text, items } = healthOf(live.last);
+  const { tone, text, items } = healthOf(live.known);
   const to = (items.length === 1 && session.can('admin') && items[0].to) || ['overview'];
   return { tone, text, to };
 }

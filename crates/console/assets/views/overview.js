@@ -11,12 +11,11 @@ import { chart, DURATION_STEPS, WHOLE_STEPS } from '../ui/chart.js';
 import { icon } from '../ui/icons.js';
 import { liveChart, windowOf } from '../ui/live-chart.js';
 import { card, chip, pageHead } from '../ui/parts.js';
-import { empty, problemBox, skeleton } from '../ui/states.js';
+import { problemBox, skeleton } from '../ui/states.js';
 
 export const title = 'Overview';
 
 export function view({ signal }) {
-  if (!session.watches) return [pageHead('Overview'), notAllowed()];
   const state = h('p', { class: 'lead' });
   const head = pageHead('Overview');
   head.firstElementChild.append(state);
@@ -37,19 +36,15 @@ export function view({ signal }) {
   return [head, body];
 }
 
-function notAllowed() {
-  return empty(
-    'Live figures need the scope metrics:read',
-    'This key does not have it. Everything that it allows is in the menu above.',
-  );
-}
-
 function stateText() {
   switch (live.state) {
     case 'open':
       return 'Live, second by second; the last 15 minutes. Point at a chart to read all of them at that moment.';
     case 'unavailable':
       return 'The database does not answer in time: what it knows is missing for now.';
+    case 'waiting':
+    case 'refused':
+      return live.problem?.title ?? 'The live figures were refused.';
     case 'paused':
       return 'Paused while this page is hidden.';
     default:
@@ -132,7 +127,7 @@ function findings(signal) {
   const list = h('ul', { class: 'findings' });
   let shown = '';
   function update() {
-    const { items } = healthOf(live.last);
+    const { items } = healthOf(live.known);
     const now = JSON.stringify(items);
     if (now === shown) return;
     shown = now;
@@ -159,7 +154,7 @@ function projectors(signal) {
   const rows = new Map();
   const list = h('div', { class: 'rows' });
   function update() {
-    for (const p of live.last?.projectors ?? []) {
+    for (const p of live.known?.projectors ?? []) {
       if (!rows.has(p.name)) {
         rows.set(p.name, projectorRow(p.name, signal));
         list.append(rows.get(p.name).element);

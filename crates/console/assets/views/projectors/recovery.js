@@ -206,7 +206,7 @@ function differences(report) {
       caption: 'Differences',
       rows: report.differences,
       columns: [
-        { label: 'Wallet', head: true, cell: (d) => h('a', { class: 'mono', href: link('wallets', d.walletId) }, d.walletId) },
+        { label: 'Wallet', head: true, cell: walletOf },
         { label: 'Place', cell: (d) => PLACES[d.place].label },
         { label: 'What', cell: (d) => (d.version === null ? d.what : `${d.what}, version ${d.version}`) },
         { label: 'Expected', cell: (d) => d.expected ?? 'no row' },
@@ -215,6 +215,13 @@ function differences(report) {
       ],
     }),
   ];
+}
+
+/** Another tenant's wallet can't be looked at from here. */
+function walletOf({ walletId, tenant }) {
+  return tenant === session.who.tenant
+    ? h('a', { class: 'mono', href: link('wallets', walletId) }, walletId)
+    : h('span', { class: 'mono' }, walletId, ' ', h('span', { class: 'muted' }, `of ${tenant}`));
 }
 
 function trialBalance(items) {

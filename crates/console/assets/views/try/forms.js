@@ -41,6 +41,7 @@ export const FORMS = [
         required: true,
         initial: 'USD',
         pattern: /^[A-Z][A-Z0-9]{2,11}$/,
+        hint: 'Of ISO 4217, or an own one: POINTS.',
         wrong: '3 to 12 capital letters and digits: USD, JPY, POINTS',
         mono: true,
       },

@@ -2,7 +2,7 @@
 
 import { get } from '../../api.js';
 import { h, setText } from '../../dom.js';
-import { amount, compact, count, localTime, money } from '../../format.js';
+import { amount, axisSum, count, localTime, money } from '../../format.js';
 import { exponentOf } from '../../currency.js';
 import { chart } from '../../ui/chart.js';
 import { loadable } from '../../ui/loadable.js';
@@ -35,21 +35,22 @@ function nothing() {
 function drawn(wallet, newestFirst, more, loadMore, signal) {
   const lines = newestFirst.toReversed();
   const major = 10 ** (exponentOf(wallet.currency) ?? 0);
+  // A chart's points need no more than a float's precision; the figures beside it are exact.
+  const times = lines.map((line) => new Date(line.recordedAt).getTime() / 1000);
+  const values = lines.map((line) => line.balanceAfter / major);
   const caption = h('p', { class: 'small muted num chart-caption' });
   const rest = captionOf(wallet, lines, more);
   const plot = chart({
     series: [{ tone: 'series-1', fill: true, stepped: true }],
-    axis: compact,
+    axis: axisSum,
     height: 220,
+    fromZero: Math.min(...values) < Math.max(...values) / 2,
     signal,
     onPoint(index) {
       const line = index === null ? null : lines[Math.min(index, lines.length - 1)];
       setText(caption, line ? `${money(line.balanceAfter, wallet.currency)} since ${localTime(line.recordedAt)}, version ${line.version}` : rest);
     },
   });
-  // A chart's points need no more than a float's precision; the figures beside it are exact.
-  const times = lines.map((line) => new Date(line.recordedAt).getTime() / 1000);
-  const values = lines.map((line) => line.balanceAfter / major);
   const now = Math.max(Date.now() / 1000, times.at(-1));
   plot.update([
     [...times, now],

@@ -6,7 +6,7 @@ import { money } from '../../format.js';
 import { json } from '../../ui/json.js';
 import { paged } from '../../ui/pager.js';
 import { time } from '../../ui/parts.js';
-import { empty } from '../../ui/states.js';
+import { empty, problemBox } from '../../ui/states.js';
 
 const PAGE_LEN = 50;
 
@@ -15,10 +15,16 @@ export function events(wallet, signal) {
     signal,
     label: 'events',
     names: ['Older', 'Newer'],
+    failed: (problem) => problem.code === 'internal' && unreadable(problem),
     load: (cursor, s) => get(['wallets', wallet.id, 'events'], { limit: PAGE_LEN, cursor }, s),
     render: ({ items }) =>
       items.length ? h('ol', { class: 'events' }, items.map(eventItem)) : empty('No more events', 'The history ends on the page before.'),
   }).element;
+}
+
+/** Pages are all or nothing: one event that can't be read, and none of its page is shown. */
+function unreadable(problem) {
+  return [h('p', { class: 'muted' }, 'An event of this page may be one that can’t be read. Where a projector has parked this wallet, its dead letter shows the event as it is stored.'), problemBox(problem)];
 }
 
 function eventItem(event) {

@@ -16,7 +16,7 @@ export function explanation(wallet, signal, showOnly) {
     signal,
     label: 'explanation',
     load: (s) => get(['wallets', wallet.id, 'explanation'], {}, s),
-    render: (told) => [equation(told, showOnly), h('h3', {}, 'Where each projection stands'), projections(told)],
+    render: (told) => [equation(told, showOnly), doubt(told), h('h3', {}, 'Where each projection stands'), projections(told)],
   });
   return card('Explain this balance', { className: 'card-explain', note: `Every event of this wallet, summed up in ${wallet.currency}` }, part.element);
 }
@@ -40,6 +40,16 @@ function equation(told, showOnly) {
       ),
     ),
   );
+}
+
+/** Why the sums do not make the balance. */
+function doubt({ addsUp, unreadableVersion }) {
+  if (addsUp) return null;
+  const why = unreadableVersion
+    ? `Version ${count(unreadableVersion)} can’t be read: what comes from it on is missing in the sums.`
+    : 'Something else than Wallex has written to the database. A check for drift says where.';
+  const way = session.can('admin') && go(link('projectors'), unreadableVersion ? 'To the dead letters' : 'Check for drift');
+  return h('p', { class: 'failure small' }, why, ' ', way);
 }
 
 /** As a statement is read: what it began with, what came in, what went out. */
