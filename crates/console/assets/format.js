@@ -100,9 +100,10 @@ export function axisSum(value, locale) {
 
 /** A length of time, in its two largest units: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms, locale) {
-  if (ms < 1000) return figure(ms, locale) + NBSP + 'ms';
+  // What would round to the next unit is told in that.
+  if (ms < 999.5) return figure(ms, locale) + NBSP + 'ms';
   const seconds = ms / 1000;
-  if (seconds < 60) return figure(seconds < 10 ? seconds : Math.round(seconds), locale) + NBSP + 's';
+  if (seconds < 59.5) return figure(seconds < 10 ? seconds : Math.round(seconds), locale) + NBSP + 's';
   const whole = Math.round(seconds);
   const units = [
     ['d', 86400],

@@ -16,8 +16,8 @@ const STATES = {
  * @returns {{tone: 'ok'|'warn'|'bad'|'none', text: string, items: Array<{tone: string, text: string, to?: string[], go?: string}>}}
  */
 export function healthOf(sample) {
-  if (!sample) return { tone: 'none', text: 'Waiting for figures', items: [] };
-  const items = (sample.projectors ?? []).flatMap(itemsOf);
+  if (!sample?.projectors) return { tone: 'none', text: 'Waiting for figures', items: [] };
+  const items = sample.projectors.flatMap(itemsOf);
   if (sample.errorsPerS > 0) {
     const text = `${count(Math.ceil(sample.errorsPerS))} answers a second are errors`;
     items.push({ tone: 'bad', text });

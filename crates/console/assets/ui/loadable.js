@@ -32,7 +32,7 @@ export function loadable({ load, render, signal, label, failed }) {
     } catch (problem) {
       if (mine !== round || signal.aborted) return;
       broken = true;
-      replace(element, failed?.(problem) ?? problemBox(problem, () => reload()));
+      replace(element, failed?.(problem) || problemBox(problem, () => reload()));
     } finally {
       if (mine === round) element.removeAttribute('aria-busy');
     }
