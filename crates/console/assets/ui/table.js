@@ -11,7 +11,7 @@ import { h } from '../dom.js';
  * The roles are said again because a table whose display was changed by style loses them.
  */
 export function table({ caption, columns, rows, className = '' }) {
-  return h(
+  const box = h(
     'div',
     { class: 'table-box' },
     h(
@@ -22,6 +22,18 @@ export function table({ caption, columns, rows, className = '' }) {
       h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' }, columns.map((c) => cellOf(c, row))))),
     ),
   );
+  new ResizeObserver(() => scrollByKeyboard(box, caption)).observe(box);
+  return box;
+}
+
+/** What does not fit scrolls, and then the keyboard must get there. */
+function scrollByKeyboard(box, caption) {
+  const scrolls = box.scrollWidth > box.clientWidth;
+  const attributes = { tabindex: '0', role: 'region', 'aria-label': caption };
+  for (const [name, value] of Object.entries(attributes)) {
+    if (scrolls) box.setAttribute(name, value);
+    else box.removeAttribute(name);
+  }
 }
 
 function headOf(column) {

@@ -1,6 +1,6 @@
 /** Projectors seen and steered, dead letters, and recovery. */
 
-import { get, post } from '../api.js';
+import { get, post, Unreachable } from '../api.js';
 import { h } from '../dom.js';
 import { finished } from '../operations.js';
 import { session } from '../session.js';
@@ -18,16 +18,17 @@ export const title = 'Projectors';
 const POLL_MS = 2000;
 
 export function view({ signal, params }) {
-  const letters = deadLetters(signal);
+  const replayAll = session.operates ? retryAll(() => letters.reload({ quiet: true }), signal) : null;
+  const letters = deadLetters(signal, (any) => replayAll && (replayAll.hidden = !any));
   const lead = 'Projectors follow the events and keep the read model and the ledger. Commands never wait for them.';
   return [
     pageHead('Projectors', { lead }),
-    session.operates && projectorList(signal),
+    session.operates && projectorList(signal, () => letters.reload({ quiet: true })),
     card(
       'Dead letters',
       {
         note: 'Wallets that a projector has parked at an event that it can’t apply. All other wallets go on.',
-        actions: session.operates && retryAll(letters, signal),
+        actions: replayAll,
       },
       letters.element,
     ),
@@ -35,7 +36,9 @@ export function view({ signal, params }) {
   ];
 }
 
-function projectorList(signal) {
+/** @param {() => void} parked told when a projector has parked or settled something */
+function projectorList(signal, parked) {
+  let parkedBefore = null;
   const cards = new Map();
   const grid = h('div', { class: 'grid grid-projectors' }, skeleton('projectors'));
   let problemShown = null;
@@ -43,6 +46,9 @@ function projectorList(signal) {
   async function refresh() {
     try {
       const { items } = await get(['admin', 'projectors'], {}, signal);
+      const parkedNow = items.map((item) => item.parkedWallets).join();
+      if (parkedBefore !== null && parkedNow !== parkedBefore) parked();
+      parkedBefore = parkedNow;
       if (!cards.size) grid.replaceChildren();
       problemShown?.remove();
       problemShown = null;
@@ -54,7 +60,8 @@ function projectorList(signal) {
         cards.get(name).update(shards);
       }
     } catch (problem) {
-      if (signal.aborted) return;
+      // A server that is away has its own banner; what was known stays.
+      if (signal.aborted || (cards.size && problem instanceof Unreachable)) return;
       if (!cards.size) grid.replaceChildren();
       problemShown?.remove();
       problemShown = problemBox(problem, refresh);
@@ -66,8 +73,8 @@ function projectorList(signal) {
   return grid;
 }
 
-function retryAll(letters, signal) {
-  const trigger = button('Replay all', { glyph: 'retry' });
+function retryAll(done, signal) {
+  const trigger = button('Replay all', { glyph: 'retry', hidden: true });
   trigger.addEventListener('click', () =>
     act({
       trigger,
@@ -83,7 +90,7 @@ function retryAll(letters, signal) {
       async run() {
         const operation = await post(['admin', 'recovery', 'retry'], undefined, { signal });
         const ended = await finished(operation, signal);
-        letters.reload({ quiet: true });
+        done();
         const { replayed, parked } = ended.report;
         if (ended.state === 'failed') throw new Error(ended.error);
         return `Replayed ${replayed}; ${parked} ${parked === 1 ? 'is' : 'are'} still parked.`;

@@ -10,12 +10,16 @@ import { time } from '../../ui/parts.js';
 import { empty } from '../../ui/states.js';
 import { table } from '../../ui/table.js';
 
-export function deadLetters(signal) {
+/** @param {(any: boolean) => void} told whether there are some */
+export function deadLetters(signal, told) {
   return paged({
     signal,
     label: 'dead letters',
     load: (cursor, s) => get(['admin', 'dead-letters'], { cursor, limit: 50 }, s),
-    render: (page) => (page.items.length ? list(page.items) : empty('No dead letters', 'Every projector could apply every event.')),
+    render(page, first) {
+      told(page.items.length > 0 || !first);
+      return page.items.length ? list(page.items) : empty('No dead letters', 'Every projector could apply every event.');
+    },
   });
 }
 
