@@ -101,7 +101,7 @@ export function chart({ series, axis, height, steps, bare = false, fromZero = tr
 function seriesOf({ tone, fill, stepped }) {
   return {
     stroke: colour(tone),
-    width: 1.75,
+    width: fill ? 1.5 : 1.25,
     fill: fill ? fade(tone) : undefined,
     points: { show: false },
     paths: stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,

@@ -23,6 +23,15 @@ export function empty(title, text, ...actions) {
   );
 }
 
+/** A read that a projection can't answer yet: no defect, and the way on is known. */
+export function behindBox(retry) {
+  return empty(
+    'The ledger does not have this wallet yet',
+    '“Explain this balance” says how far it is, and why. The balance itself is current.',
+    h('button', { type: 'button', class: 'button button-plain', on: { click: retry } }, icon('retry'), 'Try again'),
+  );
+}
+
 /** A problem as the server told it, with what ties it to the server's log. */
 export function problemBox(problem, retry) {
   return h(

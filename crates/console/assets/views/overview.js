@@ -164,7 +164,7 @@ function projectors(signal) {
   }
   updates.subscribe(update, signal);
   update();
-  const more = session.can('admin') && h('a', { href: link('projectors') }, 'Steer them');
+  const more = session.can('admin') && h('a', { href: link('projectors') }, 'Stop, start, rebuild');
   return card('Projectors', { note: 'What follows the events: its lag over the last 15 minutes', actions: more }, list);
 }
 

@@ -91,7 +91,7 @@ function byOwner(owner, signal) {
       return h('p', { class: 'muted' }, first ? `No wallet belongs to an owner called “${owner}”.` : 'There are no more.');
     },
   });
-  return card(`Wallets of the owner “${owner}”`, {}, part.element);
+  return card(`Wallets of the owner “${owner}”`, { note: 'From the read model, which follows the events a moment later' }, part.element);
 }
 
 function list(wallets, caption) {

@@ -21,14 +21,14 @@ export function projectorCard(name, signal, refresh) {
   const share = h('span', { class: 'num small muted' });
   const values = { lag: h('dd'), age: h('dd'), rate: h('dd'), parked: h('dd'), holder: h('dd', { class: 'mono small' }), moved: h('dd') };
   const shards = h('details', { hidden: true }, h('summary', {}, 'By shard'));
-  const toggle = button('Stop', { onClick: () => steer(name, current.state === 'stopped' ? 'start' : 'stop', toggle, signal, refresh) });
-  let current = null;
+  const start = button('Start', { kind: 'primary', 'aria-label': `Start ${name}`, onClick: () => steer(name, 'start', start, signal, refresh) });
+  const stop = button('Stop', { 'aria-label': `Stop ${name}`, onClick: () => steer(name, 'stop', stop, signal, refresh) });
 
   const fact = (label, node) => h('div', {}, h('dt', {}, label), node);
   const element = h(
     'section',
     { class: 'card projector', 'aria-label': `Projector ${name}` },
-    h('div', { class: 'card-head' }, h('div', { class: 'titled' }, heading, state), h('div', { class: 'actions' }, toggle)),
+    h('div', { class: 'card-head' }, h('div', { class: 'titled' }, heading, state), h('div', { class: 'actions' }, start, stop)),
     why,
     cure,
     failure,
@@ -47,7 +47,7 @@ export function projectorCard(name, signal, refresh) {
   );
 
   function update(items) {
-    current = together(items);
+    const current = together(items);
     const reason = projectorReason(current);
     const text = `${reason.tone}|${reason.label}`;
     if (state.dataset.shown !== text) replace(state, chip(reason.tone, reason.label));
@@ -65,10 +65,9 @@ export function projectorCard(name, signal, refresh) {
     setText(values.parked, count(current.parkedWallets));
     setText(values.holder, current.holder ?? 'nobody');
     replace(values.moved, time(current.updatedAt, { relative: true }));
-    const starts = current.state === 'stopped';
-    setText(toggle, starts ? 'Start' : 'Stop');
-    toggle.setAttribute('aria-label', `${starts ? 'Start' : 'Stop'} ${name}`);
-    toggle.className = `button button-${starts ? 'primary' : 'plain'}`;
+    // One that nobody runs can be taken by a server that leaves its projectors alone, or be stopped.
+    start.hidden = !['stopped', 'unheld'].includes(current.state);
+    stop.hidden = current.state === 'stopped';
     showShards(items);
   }
 

@@ -7,7 +7,7 @@ import { exponentOf } from '../../currency.js';
 import { chart } from '../../ui/chart.js';
 import { loadable } from '../../ui/loadable.js';
 import { button } from '../../ui/parts.js';
-import { empty } from '../../ui/states.js';
+import { behindBox, empty } from '../../ui/states.js';
 
 const PAGE_LEN = 200;
 
@@ -17,6 +17,7 @@ export function balanceChart(wallet, signal) {
   const part = loadable({
     signal,
     label: 'balance over time',
+    failed: (problem) => problem.code === 'projection-behind' && behindBox(() => part.reload()),
     async load(s) {
       const page = await get(['wallets', wallet.id, 'ledger'], { limit: PAGE_LEN, cursor }, s);
       cursor = page.nextCursor;

@@ -7,7 +7,7 @@ import { link } from '../../router.js';
 import { icon } from '../../ui/icons.js';
 import { paged } from '../../ui/pager.js';
 import { bareSum, button, field, time } from '../../ui/parts.js';
-import { empty } from '../../ui/states.js';
+import { behindBox, empty } from '../../ui/states.js';
 import { table } from '../../ui/table.js';
 import { KINDS, signed } from './kinds.js';
 
@@ -26,6 +26,7 @@ export function statement(wallet, signal) {
     signal,
     label: 'statement',
     names: ['Newer', 'Older'],
+    failed: (problem) => problem.code === 'projection-behind' && behindBox(() => pages.reload()),
     load: (cursor, s) =>
       get(
         ['wallets', wallet.id, 'ledger'],
