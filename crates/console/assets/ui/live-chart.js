@@ -5,8 +5,8 @@ import { live, updates, WINDOW_SECONDS } from '../live.js';
 import { chart } from './chart.js';
 import { card } from './parts.js';
 
-/** A server that has just started shows two minutes, not a long nothing. */
-const WINDOW_SECONDS_MIN = 120;
+/** A server that has just started shows a minute, not a long nothing. */
+const WINDOW_SECONDS_MIN = 60;
 /** How often the words for a chart are made anew. */
 const DESCRIBE_EVERY_SAMPLES = 10;
 const NONE = '–';

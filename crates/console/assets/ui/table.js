@@ -11,17 +11,19 @@ import { h } from '../dom.js';
  * The roles are said again because a table whose display was changed by style loses them.
  */
 export function table({ caption, columns, rows, className = '' }) {
-  const box = h(
-    'div',
-    { class: 'table-box' },
-    h(
-      'table',
-      { class: `table ${className}`, role: 'table' },
-      h('caption', { class: 'visually-hidden' }, caption),
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map(headOf))),
-      h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' }, columns.map((c) => cellOf(c, row))))),
-    ),
+  const element = h(
+    'table',
+    { class: `table ${className}`, role: 'table' },
+    h('caption', { class: 'visually-hidden' }, caption),
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map(headOf))),
+    h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' }, columns.map((c) => cellOf(c, row))))),
   );
+  return scrolling(element, caption);
+}
+
+/** Lets a table scroll by itself where it is wider than its place, so that the page never does. */
+export function scrolling(element, caption) {
+  const box = h('div', { class: 'table-box' }, element);
   new ResizeObserver(() => scrollByKeyboard(box, caption)).observe(box);
   return box;
 }

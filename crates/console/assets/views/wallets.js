@@ -76,7 +76,7 @@ function byId(id, signal) {
     label: 'wallet',
     load: (s) => get(['wallets', id], {}, s),
     render: (wallet) => card('The wallet of this id', {}, list([wallet], 'The wallet of this id')),
-    failed: (problem) => problem.code === 'wallet-not-found' && h('p', { class: 'muted' }, `No wallet has the id “${id}”.`),
+    failed: (problem) => problem.code === 'wallet-not-found' && h('p', { class: 'muted' }, `No wallet has the id ${id}.`),
   });
   return part.element;
 }
@@ -88,7 +88,7 @@ function byOwner(owner, signal) {
     load: (cursor, s) => get(['wallets'], { ownerId: owner, limit: PAGE_LEN, cursor }, s),
     render: (page, first) => {
       if (page.items.length) return list(page.items, `Wallets of ${owner}`);
-      return h('p', { class: 'muted' }, first ? `No wallet belongs to an owner called “${owner}”.` : 'There are no more.');
+      return h('p', { class: 'muted' }, first ? `No wallet belongs to an owner called ${owner}.` : 'There are no more.');
     },
   });
   return card(`Wallets of the owner “${owner}”`, { note: 'From the read model, which follows the events a moment later' }, part.element);

@@ -52,11 +52,10 @@ function drawn(wallet, newestFirst, more, loadMore, signal) {
       setText(caption, line ? `${money(line.balanceAfter, wallet.currency)} since ${localTime(line.recordedAt)}, version ${line.version}` : rest);
     },
   });
+  // The last balance holds until now, unless the ledger has not heard of later ones.
+  const current = lines.at(-1).version >= wallet.version;
   const now = Math.max(Date.now() / 1000, times.at(-1));
-  plot.update([
-    [...times, now],
-    [...values, values.at(-1)],
-  ]);
+  plot.update([current ? [...times, now] : times, current ? [...values, values.at(-1)] : values]);
   plot.describe(wordsOf(wallet, lines));
   setText(caption, rest);
   return [plot.element, h('div', { class: 'chart-foot' }, caption, more && button('Load older', { onClick: loadMore }))];

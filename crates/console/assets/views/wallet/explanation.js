@@ -8,6 +8,7 @@ import { session } from '../../session.js';
 import { icon } from '../../ui/icons.js';
 import { loadable } from '../../ui/loadable.js';
 import { bareSum, card, chip } from '../../ui/parts.js';
+import { scrolling } from '../../ui/table.js';
 import { KINDS } from './kinds.js';
 
 /** @param {(type: string) => void} showOnly shows the lines of one kind in the statement */
@@ -22,10 +23,11 @@ export function explanation(wallet, signal, showOnly) {
 }
 
 function equation(told, showOnly) {
-  return h(
+  const caption = 'What the balance is made of';
+  const element = h(
     'table',
     { class: 'equation' },
-    h('caption', { class: 'visually-hidden' }, 'What the balance is made of'),
+    h('caption', { class: 'visually-hidden' }, caption),
     h('thead', { class: 'visually-hidden' }, h('tr', {}, ['Kind', 'Events', 'Sum'].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, inOrder(told.madeOf).map((part) => partRow(part, told.currency, showOnly))),
     h(
@@ -34,12 +36,18 @@ function equation(told, showOnly) {
       h(
         'tr',
         {},
-        h('th', { scope: 'row' }, told.addsUp ? ['Balance ', chip('ok', 'Adds up')] : ['Balance ', chip('bad', 'Does not add up')]),
+        h('th', { scope: 'row' }, 'Balance ', verdict(told)),
         h('td', { class: 'num muted' }, plural(told.version, 'event')),
         h('td', { class: 'num' }, bareSum(told.balance, told.currency)),
       ),
     ),
   );
+  return scrolling(element, caption);
+}
+
+function verdict({ addsUp, unreadableVersion }) {
+  if (addsUp) return chip('ok', 'Adds up');
+  return unreadableVersion ? chip('warn', 'Incomplete') : chip('bad', 'Does not add up');
 }
 
 /** Why the sums do not make the balance. */
