@@ -2,7 +2,7 @@
 //!
 //! A command goes through [`CommandLane::execute`], a query through [`get_wallet`] and
 //! [`list_events`], or, where a projection answers, through [`get_projected_wallet`],
-//! [`list_wallets`], [`list_ledger`] and [`get_transfer`]. The lane decides what happens, has it committed through the
+//! [`list_wallets`], [`list_ledger`] and [`get_transfer`]; [`explain_wallet`] asks both. The lane decides what happens, has it committed through the
 //! [`Committer`](wallex_ports::Committer) port, and answers only then.
 
 mod audited;
@@ -11,6 +11,7 @@ mod create_wallet;
 mod credit_wallet;
 mod debit_wallet;
 mod decision;
+mod explain_wallet;
 mod get_projected_wallet;
 mod get_transfer;
 mod get_wallet;
@@ -30,6 +31,9 @@ pub use create_wallet::CreateWallet;
 pub use credit_wallet::CreditWallet;
 pub use debit_wallet::DebitWallet;
 pub use decision::{AnswerEncoder, Decision, Refusal, Success};
+pub use explain_wallet::{
+    BalancePart, ExplainError, ExplainPorts, ProjectionOfWallet, WalletExplanation, explain_wallet,
+};
 pub use get_projected_wallet::get_projected_wallet;
 pub use get_transfer::{TransferLegs, get_transfer};
 pub use get_wallet::get_wallet;

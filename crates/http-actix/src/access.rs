@@ -140,6 +140,23 @@ async fn try_credential(
     .await
 }
 
+/// Whether who came with `bearer` would be let in now.
+pub(crate) async fn ask_again(
+    api: &Api,
+    bearer: Option<&str>,
+    needs: Needs,
+) -> Result<(), Problem> {
+    let caller = match api.state.admission.recall(bearer) {
+        Some(recalled) => recalled?,
+        None => {
+            let admission = Arc::clone(&api.state.admission);
+            let bearer = bearer.map(ToOwned::to_owned);
+            ask(api, async move { admission.admit(bearer.as_deref()).await }).await?
+        }
+    };
+    needs.check(&caller)
+}
+
 async fn ask(
     api: &Api,
     asking: impl Future<Output = Result<Arc<Caller>, Refused>> + Send + 'static,

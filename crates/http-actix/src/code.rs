@@ -34,6 +34,7 @@ pub(crate) enum Code {
     CurrencyMismatch,
     TransferToSameWallet,
     CreationNotDiscardable,
+    HistoryTooLong,
     IdempotencyKeyReused,
     RateLimited,
     HeadTooLarge,
@@ -50,7 +51,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub(crate) const ALL: [Self; 40] = [
+    pub(crate) const ALL: [Self; 41] = [
         Self::ValidationFailed,
         Self::MalformedJson,
         Self::IdempotencyKeyMissing,
@@ -79,6 +80,7 @@ impl Code {
         Self::CurrencyMismatch,
         Self::TransferToSameWallet,
         Self::CreationNotDiscardable,
+        Self::HistoryTooLong,
         Self::IdempotencyKeyReused,
         Self::RateLimited,
         Self::HeadTooLarge,
@@ -180,6 +182,11 @@ impl Code {
                 S::UNPROCESSABLE_ENTITY,
                 "creation-not-discardable",
                 "A wallet's creation can't be left out",
+            ),
+            Self::HistoryTooLong => (
+                S::UNPROCESSABLE_ENTITY,
+                "history-too-long",
+                "The wallet has too many events for one answer",
             ),
             Self::IdempotencyKeyReused => (
                 S::UNPROCESSABLE_ENTITY,

@@ -1,14 +1,19 @@
 //! What every POST does: read all of the request, have the lane execute it, answer.
 
+use std::time::Instant;
+
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::{Instrument, Span, field, info_span};
-use wallex_application::{Action, Answer, Command, KeyedRequest, Precondition, RequestContext};
+use wallex_application::{
+    Action, Answer, Command, CommandError, KeyedRequest, Precondition, RequestContext,
+};
 use wallex_domain::WalletId;
 use wallex_ports::Route;
 
 use crate::errors::Errors;
 use crate::fields::Fields;
+use crate::live::Did;
 use crate::problem::Problem;
 use crate::request_hash::request_hash;
 use crate::state::Api;
@@ -124,13 +129,29 @@ async fn execute(
         span: span.clone(),
     };
     let command = Command { context, action, if_match, idempotency };
+    let is_creation = matches!(command.action, Action::Create(_));
+    let started = Instant::now();
     let waiting = api.state.lane.execute(command).instrument(span.clone());
-    let answer = tokio::time::timeout(api.state.settings.command_timeout, waiting)
-        .await
-        .map_err(|_| Problem::outcome_unknown())??;
+    let answered = tokio::time::timeout(api.state.settings.command_timeout, waiting).await;
+    api.live.recorder.command(did(is_creation, &answered), started.elapsed());
+    let answer = answered.map_err(|_| Problem::outcome_unknown())??;
     span.record("idempotency.replayed", answer.replayed);
     note(&answer);
     Ok(answer)
+}
+
+/// What a command did, by its answer.
+fn did<E>(is_creation: bool, answered: &Result<Result<Answer, CommandError>, E>) -> Did {
+    match answered {
+        Ok(Ok(answer)) if !answer.replayed && answer.stored.status < 300 => {
+            if is_creation {
+                Did::Create
+            } else {
+                Did::Move
+            }
+        }
+        _ => Did::Nothing,
+    }
 }
 
 /// Puts what the answer says on the request's span.

@@ -49,7 +49,7 @@ async fn answer(
         response = response.map_body(|_, body| reader.kept_by(body));
     }
     let elapsed = started.elapsed();
-    record(route, method, response.status().as_u16(), elapsed.as_secs_f64());
+    record(route, method, &response, elapsed.as_secs_f64());
     log(route, method, &response, cause.as_deref(), elapsed);
     root_span::end(response.status());
     Ok(response)
@@ -64,7 +64,7 @@ pub(crate) fn refuse(mut req: ServiceRequest, problem: &Problem) -> ServiceRespo
         let answer = problem.respond(req.request());
         let response = req.into_response(answer);
         let elapsed = started.elapsed();
-        record(NO_ROUTE, method, response.status().as_u16(), elapsed.as_secs_f64());
+        record(NO_ROUTE, method, &response, elapsed.as_secs_f64());
         log(NO_ROUTE, method, &response, problem.cause(), elapsed);
         root_span::end(response.status());
         match reader {
@@ -90,7 +90,16 @@ fn render(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, Opti
     (response.into_response(rendered), cause)
 }
 
-fn record(route: &'static str, method: &'static str, status: u16, elapsed_s: f64) {
+fn record(
+    route: &'static str,
+    method: &'static str,
+    response: &ServiceResponse<BoxBody>,
+    elapsed_s: f64,
+) {
+    let status = response.status().as_u16();
+    if let Some(api) = response.request().app_data::<Data<Api>>() {
+        api.live.recorder.request(status);
+    }
     metrics::counter!(
         REQUESTS, "route" => route, "method" => method, "status" => status.to_string()
     )

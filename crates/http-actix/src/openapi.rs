@@ -23,8 +23,9 @@ use crate::projected::PROJECTION_POSITION;
 use crate::rate_limit::{RATE_LIMIT_LIMIT, RATE_LIMIT_REMAINING, RATE_LIMIT_RESET};
 use crate::routes::Verb;
 use crate::{
-    admin, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet, health,
-    list_events, list_ledger, list_wallets, metrics, routes, schema, transfer, whoami,
+    admin, create_wallet, credit_wallet, debit_wallet, docs, explain_wallet, get_transfer,
+    get_wallet, health, list_events, list_ledger, list_wallets, metrics, routes, schema, transfer,
+    whoami,
 };
 
 #[derive(OpenApi)]
@@ -53,6 +54,7 @@ use crate::{
         list_wallets::list_wallets,
         list_ledger::list_ledger,
         list_events::list_events,
+        explain_wallet::explain_wallet,
         get_transfer::get_transfer,
         health::livez,
         health::readyz,
@@ -246,6 +248,17 @@ problems!(
         Code::Internal,
         Code::DatabaseUnavailable,
         Code::ProjectionBehind,
+    ],
+);
+problems!(
+    /// Of `GET /wallets/{id}/explanation`.
+    ExplanationProblems,
+    [
+        Code::ValidationFailed,
+        Code::WalletNotFound,
+        Code::HistoryTooLong,
+        Code::Internal,
+        Code::DatabaseUnavailable,
     ],
 );
 problems!(
@@ -445,8 +458,15 @@ impl Modify for AnswerHeaders {
 }
 
 /// What can be done with a wallet that was just created.
-const WITH_A_WALLET: [&str; 6] =
-    ["getWallet", "listLedger", "listEvents", "creditWallet", "debitWallet", "transfer"];
+const WITH_A_WALLET: [&str; 7] = [
+    "getWallet",
+    "listLedger",
+    "listEvents",
+    "explainWallet",
+    "creditWallet",
+    "debitWallet",
+    "transfer",
+];
 
 /// Says what can be done with what a command made.
 struct Links;

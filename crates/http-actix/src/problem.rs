@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use wallex_application::{Awaited, Behind, CommandError, ProjectionError, Refusal};
+use wallex_application::{Awaited, Behind, CommandError, ExplainError, ProjectionError, Refusal};
 use wallex_domain::{MAX_MINOR_UNITS, TransferId};
 use wallex_ports::{AccessScope, NotMigrated, NotReady, Operation, ReadError, Refused};
 
@@ -455,6 +455,21 @@ impl From<ReadError> for Problem {
             }
             ReadError::Unavailable(_) => Self::database_unavailable(Some(&error)),
             ReadError::Storage(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ExplainError> for Problem {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::TooLong { events, events_max } => Self::new(
+                Code::HistoryTooLong,
+                format!(
+                    "The wallet has {events} events; up to {events_max} are explained. Its ledger \
+                     has a line for each."
+                ),
+            ),
+            ExplainError::Read(error) => error.into(),
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::console::CONSOLE;
 use crate::observe::{NO_ROUTE, observe};
 use crate::problem::Problem;
 use crate::{
-    admin, console, create_wallet, credit_wallet, debit_wallet, docs, get_transfer, get_wallet,
-    health, list_events, list_ledger, list_wallets, metrics, transfer, whoami,
+    admin, console, create_wallet, credit_wallet, debit_wallet, docs, explain_wallet, get_transfer,
+    get_wallet, health, list_events, list_ledger, list_wallets, metrics, transfer, whoami,
 };
 
 /// Every route is there a second time under this prefix.
@@ -74,6 +74,7 @@ pub(crate) fn table() -> impl Iterator<Item = Entry> {
         write("/wallets/{id}/transfer", transfer::transfer, Needs::Scope(TransfersWrite)),
         read("/wallets/{id}/events", list_events::list_events, reads),
         read("/wallets/{id}/ledger", list_ledger::list_ledger, reads),
+        read("/wallets/{id}/explanation", explain_wallet::explain_wallet, reads),
         read("/transfers/{id}", get_transfer::get_transfer, reads),
         read("/livez", health::livez, Needs::Nothing),
         read("/readyz", health::readyz, Needs::Nothing),

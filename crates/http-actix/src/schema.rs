@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{
     SchemaFormat, SchemaType, Type,
 };
 use wallex_domain::{MAX_MINOR_UNITS, SCHEMA_VERSION};
-use wallex_ports::{AccessScope, EntryType};
+use wallex_ports::{AccessScope, EntryType, ProjectorState};
 
 use crate::code::{Code, TYPE_PREFIX};
 use crate::cursor::{self, VersionCursors, WalletCursors};
@@ -422,6 +422,44 @@ pub(crate) fn projection_position() -> Object {
 pub(crate) fn entry_type() -> Object {
     let description = "What the event did to the balance.";
     one_of(description, EntryType::ALL.map(EntryType::as_str)).build()
+}
+
+pub(crate) fn part_sum() -> Object {
+    let description = "What they moved together, in minor units, below 0 when it went out: an integer \
+                       as a text, for what a wallet saw in its life may be more than it may hold.";
+    text(description, "^-?[0-9]{1,24}$", "-250").build()
+}
+
+pub(crate) fn unreadable_version() -> Object {
+    let description = "The version of the first event that can't be read; `null` when all can. It \
+                       and those behind it are in no sum.";
+    let nullable = SchemaType::from_iter([Type::Integer, Type::Null]);
+    integer(description, 1, None, 7).schema_type(nullable).build()
+}
+
+pub(crate) fn parked_at_version() -> Object {
+    let description = "The version of the event that it could not apply, and waits at; `null` when \
+                       there is none. See `/admin/dead-letters`.";
+    let nullable = SchemaType::from_iter([Type::Integer, Type::Null]);
+    integer(description, 1, None, 7).schema_type(nullable).build()
+}
+
+pub(crate) fn projector_of_wallet() -> Object {
+    text("Whose projection it is.", "^[a-z][a-z0-9_]{0,63}$", "ledger").build()
+}
+
+pub(crate) fn projection_state() -> Object {
+    use ProjectorState::{Failing, Running, Stopped, Unheld};
+    let description = "`parked`: it could not apply an event of this wallet, and goes on with the \
+                       others. Else what its projector does: `failing` tries again by itself, \
+                       `unheld` is held by no process, `stopped` was stopped by hand.";
+    let of_projector = [Running, Failing, Unheld, Stopped].map(ProjectorState::as_str);
+    let states = of_projector.into_iter().chain(["parked"]);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .enum_values(Some(states))
+        .build()
 }
 
 pub(crate) fn only_entry_type() -> Object {

@@ -1,18 +1,21 @@
 //! What the API is given by the binary.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use wallex_application::CommandLane;
 use wallex_ports::{
-    Admission, AuditLog, DeadLetters, Events, IdGenerator, Projectors, ReadModels, Readiness,
-    Recovery, Wallets,
+    Admission, AuditLog, Clock, DeadLetters, Events, IdGenerator, Projectors, ReadModels,
+    Readiness, Recovery, Wallets,
 };
 
 use crate::RateLimits;
+use crate::live::Live;
 use crate::rate_limit::RateLimiter;
 
 /// Everything that the handlers need from the outside.
@@ -40,6 +43,8 @@ pub struct ApiState {
     pub readiness: Arc<dyn Readiness>,
     /// Renders `/metrics`; `None` when nothing is measured.
     pub metrics: Option<Arc<dyn MetricsSource>>,
+    /// Says when samples were taken.
+    pub clock: Arc<dyn Clock>,
     /// Makes correlation ids for requests that bring none.
     pub ids: Arc<dyn IdGenerator>,
     /// Says when the server is about to stop.
@@ -112,7 +117,13 @@ pub trait MetricsSource: Send + Sync {
 
 /// Whether the server is about to stop. Clones share one state.
 #[derive(Debug, Clone, Default)]
-pub struct Lifecycle(Arc<AtomicBool>);
+pub struct Lifecycle(Arc<Stopping>);
+
+#[derive(Debug, Default)]
+struct Stopping {
+    is_draining: AtomicBool,
+    begun: Notify,
+}
 
 impl Lifecycle {
     /// A server that is to go on serving.
@@ -121,15 +132,26 @@ impl Lifecycle {
         Self::default()
     }
 
-    /// From now on `/readyz` is 503 and answers ask their connection to be closed.
+    /// From now on `/readyz` is 503, streams end, and answers ask their connection to be closed.
     pub fn start_draining(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.is_draining.store(true, Ordering::Release);
+        self.0.begun.notify_waiters();
     }
 
     /// Whether [`Lifecycle::start_draining`] was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_draining.load(Ordering::Acquire)
+    }
+
+    /// Resolves once [`Lifecycle::start_draining`] was called.
+    pub(crate) async fn draining(&self) {
+        let mut begun = pin!(self.0.begun.notified());
+        // Before the flag is looked at, so that what comes in between wakes.
+        begun.as_mut().enable();
+        if !self.is_draining() {
+            begun.await;
+        }
     }
 }
 
@@ -138,6 +160,8 @@ pub(crate) struct Api {
     pub(crate) state: ApiState,
     /// Who has called how often.
     pub(crate) rate_limiter: Arc<RateLimiter>,
+    /// What the server does, second by second.
+    pub(crate) live: Arc<Live>,
     /// Where the database is read. A connection belongs to the runtime that opened it, and actix
     /// gives every worker a runtime of its own that ends before the lane does: a connection opened
     /// there would be dead in the pool when the last commands are committed.
@@ -148,6 +172,7 @@ impl Api {
     /// Must be called on the runtime that the lane runs on.
     pub(crate) fn new(state: ApiState) -> Self {
         let rate_limiter = Arc::new(RateLimiter::new(state.settings.rate_limits));
-        Self { state, rate_limiter, runtime: Handle::current() }
+        let live = Live::start(&state);
+        Self { state, rate_limiter, live, runtime: Handle::current() }
     }
 }

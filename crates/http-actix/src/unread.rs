@@ -8,13 +8,13 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use actix_web::HttpMessage;
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
-
-use crate::holding::Holding;
 
 /// The reader of a request's body, which its handler borrows.
 pub(crate) struct Reader(Rc<RefCell<Payload>>);
@@ -34,6 +34,26 @@ impl Reader {
 
     /// The body of the answer, which keeps the reader until it is sent.
     pub(crate) fn kept_by(self, body: BoxBody) -> BoxBody {
-        BoxBody::new(Holding::new(body, self.0))
+        BoxBody::new(Keeping { body, _reader: self.0 })
+    }
+}
+
+struct Keeping {
+    body: BoxBody,
+    _reader: Rc<RefCell<Payload>>,
+}
+
+impl MessageBody for Keeping {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
     }
 }

@@ -219,6 +219,7 @@ impl Running {
             recovery: projections.recovery.clone(),
             readiness: Arc::clone(&readiness),
             metrics: metrics.source(Arc::clone(&db)),
+            clock: Arc::new(SystemClock),
             ids: Arc::new(UuidV7Ids),
             lifecycle: lifecycle.clone(),
             settings: api_settings(config),

@@ -74,6 +74,12 @@ impl CommandLane {
         self.committed.clone()
     }
 
+    /// How many commands wait to be taken.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Has `command` decided and committed. The command goes on when the future is dropped.
     ///
     /// # Errors

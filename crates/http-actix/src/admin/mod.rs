@@ -16,6 +16,7 @@ pub mod json;
 mod list_audit;
 mod list_dead_letters;
 mod list_projectors;
+mod live;
 pub(crate) mod openapi;
 mod outbox;
 mod problem;
@@ -38,7 +39,7 @@ use crate::routes::{Entry, read, write};
 
 /// The admin API's part of the route table. What is not for operators alone is about the wallets of a
 /// tenant: its `admin` sees and repairs those, and no others.
-pub(crate) fn table() -> [Entry; 16] {
+pub(crate) fn table() -> [Entry; 17] {
     let tenants = Needs::Scope(Admin);
     let server = Needs::Operator;
     [
@@ -46,6 +47,7 @@ pub(crate) fn table() -> [Entry; 16] {
         write("/admin/outbox/cleanup", clean_outbox::clean_outbox, server),
         write("/admin/idempotency/sweep", sweep_idempotency::sweep_idempotency, server),
         read("/admin/statistics", statistics::statistics, server),
+        read("/admin/live", live::live, live::NEEDS),
         read("/admin/projectors", list_projectors::list_projectors, server),
         write("/admin/projectors/{name}/start", start_projector::start_projector, server),
         write("/admin/projectors/{name}/stop", stop_projector::stop_projector, server),

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi};
 
 use super::{
     clean_outbox, discard_dead_letter, drift, get_dead_letter, get_operation, list_audit,
-    list_dead_letters, list_projectors, outbox, rebuild, replay_dead_letter, retry, schemas,
+    list_dead_letters, list_projectors, live, outbox, rebuild, replay_dead_letter, retry, schemas,
     start_projector, statistics, stop_projector, sweep_idempotency,
 };
 use crate::code::Code;
@@ -28,6 +28,7 @@ pub(crate) const BODY_MAY_BE_MISSING: [&str; 3] = ["cleanOutbox", "rebuild", "ch
     clean_outbox::clean_outbox,
     sweep_idempotency::sweep_idempotency,
     statistics::statistics,
+    live::live,
     list_projectors::list_projectors,
     start_projector::start_projector,
     stop_projector::stop_projector,
@@ -98,6 +99,11 @@ problems!(
     /// Of the reads that name nothing.
     ReadProblems,
     READ,
+);
+problems!(
+    /// Of `GET /admin/live`.
+    LiveStreamProblems,
+    [Code::ValidationFailed, Code::Overloaded, Code::ShuttingDown],
 );
 problems!(
     /// Of the POSTs that name nothing.

@@ -53,6 +53,8 @@ pub(crate) struct Guarded {
 struct Reading {
     /// Heads that had arrived when it began.
     heads: u64,
+    /// Parts of answers that were on their way by then.
+    parts: u64,
     bytes: usize,
     due: Option<Instant>,
     /// Whether a request was being answered when it was looked at last.
@@ -89,11 +91,11 @@ impl Guarded {
 
     /// Forgets what was read before the last head arrived, or belongs to a request.
     fn catch_up(&mut self) {
-        let (heads, busy) = (self.watch.heads(), self.watch.is_busy());
+        let (heads, parts, busy) = (self.watch.heads(), self.watch.parts(), self.watch.is_busy());
         let was_busy = std::mem::replace(&mut self.reading.busy, busy);
-        let same = heads == self.reading.heads && busy == was_busy;
+        let same = (heads, parts, busy) == (self.reading.heads, self.reading.parts, was_busy);
         if !same || (busy && !self.watch.multiplexed) {
-            self.reading = Reading { heads, busy, ..Reading::default() };
+            self.reading = Reading { heads, parts, busy, ..Reading::default() };
         }
         if self.reading.due.is_some() {
             return;
@@ -260,7 +262,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use tokio::net::{TcpListener, TcpStream};
-    use tokio::time::sleep;
+    use tokio::time::{advance, sleep};
 
     use super::super::peers::Peers;
     use super::*;
@@ -327,5 +329,29 @@ mod tests {
         // All that it asked for was taken: from here on it is idle.
         drop((first, second));
         assert_eq!(cut_after(&mut guarded).await, ("idle".to_owned(), 75));
+    }
+
+    /// Whether the connection is cut when it is looked at now.
+    async fn is_cut(guarded: &mut Guarded) -> bool {
+        let mut bytes = [0; 64];
+        let mut buf = ReadBuf::new(&mut bytes);
+        let read = poll_fn(|cx| Poll::Ready(Pin::new(&mut *guarded).poll_read(cx, &mut buf))).await;
+        matches!(read, Poll::Ready(Err(_)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_taken_lives_and_one_that_is_not_is_cut() {
+        let (mut guarded, _client) = http_2().await;
+        let stream = guarded.watch().begin(false);
+        for hour in 0..3 {
+            for _ in 0..60 {
+                stream.goes_on();
+                assert!(!is_cut(&mut guarded).await, "in hour {hour}");
+                advance(Duration::from_secs(60)).await;
+            }
+        }
+        // The last part was asked for, and none since.
+        advance(IDLE + ANSWER_TIME_MAX).await;
+        assert!(is_cut(&mut guarded).await);
     }
 }

@@ -1,15 +1,17 @@
 //! The layer that watches a connection's requests, and refuses those with a head that is too large.
 
-use actix_web::body::BoxBody;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::Next;
-use actix_web::web::Data;
+use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::watch::{self, Open, Watch};
 use crate::code::Code;
-use crate::holding::Holding;
 use crate::observe;
 use crate::problem::Problem;
 use crate::state::{Api, ApiSettings};
@@ -21,7 +23,7 @@ const LINE_BYTES: usize = 4;
 pub(crate) async fn watched(
     req: ServiceRequest,
     next: Next<BoxBody>,
-) -> Result<ServiceResponse<Holding<Option<Open>>>, Error> {
+) -> Result<ServiceResponse<Answering>, Error> {
     let watch = watch::of(req.request()).cloned();
     let open = watch.as_ref().map(|watch| watch.begin(has_body(req.request())));
     let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
@@ -30,8 +32,7 @@ pub(crate) async fn watched(
         Some(problem) => observe::refuse(req, &problem),
         None => next.call(req).await?,
     };
-    // Its request is open until all of the answer was taken.
-    Ok(response.map_body(|_, body| Holding::new(body, open)))
+    Ok(response.map_body(|_, body| Answering { body, open }))
 }
 
 fn has_body(req: &HttpRequest) -> bool {
@@ -60,4 +61,30 @@ fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> 
             "This connection has too many requests at once. Nothing was done; wait for answers.";
         Problem::new(Code::Overloaded, detail)
     })
+}
+
+/// The body of an answer: its request is open until all of it was taken.
+pub(crate) struct Answering {
+    body: BoxBody,
+    open: Option<Open>,
+}
+
+impl MessageBody for Answering {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        let part = Pin::new(&mut this.body).poll_next(cx);
+        if let (Poll::Ready(Some(Ok(_))), Some(open)) = (&part, &this.open) {
+            open.goes_on();
+        }
+        part
+    }
 }

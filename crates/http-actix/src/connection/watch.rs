@@ -18,6 +18,7 @@ pub(crate) struct Watch {
     pub(super) multiplexed: bool,
     open: Cell<u32>,
     heads: Cell<u64>,
+    parts: Cell<u64>,
     unread: Cell<bool>,
 }
 
@@ -28,6 +29,7 @@ impl Watch {
             multiplexed,
             open: Cell::new(0),
             heads: Cell::new(0),
+            parts: Cell::new(0),
             unread: Cell::new(false),
         })
     }
@@ -43,6 +45,12 @@ impl Watch {
     /// How many heads have arrived so far.
     pub(super) fn heads(&self) -> u64 {
         self.heads.get()
+    }
+
+    /// How many parts of answers were asked for because those before them were taken: a stream that
+    /// is read has more and more of them.
+    pub(super) fn parts(&self) -> u64 {
+        self.parts.get()
     }
 
     /// Whether a request is being answered.
@@ -71,6 +79,13 @@ impl Watch {
 /// A request that is being answered, until its answer was taken or dropped.
 #[derive(Debug)]
 pub(crate) struct Open(Rc<Watch>);
+
+impl Open {
+    /// Another part of the answer is on its way.
+    pub(super) fn goes_on(&self) {
+        self.0.parts.set(self.0.parts.get().wrapping_add(1));
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {

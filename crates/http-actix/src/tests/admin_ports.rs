@@ -30,6 +30,8 @@ pub(super) struct Steered {
     pub(super) older_than_ms: AtomicU64,
     /// The database does not answer.
     pub(super) away: AtomicBool,
+    /// How often it was asked how the projectors stand.
+    pub(super) asked: AtomicU64,
     /// The cause of every dead letter is still there.
     pub(super) unhealed: AtomicBool,
     /// Cleanups wait for a permit.
@@ -45,6 +47,7 @@ impl Default for Steered {
             operations: Mutex::default(),
             older_than_ms: AtomicU64::new(0),
             away: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             unhealed: AtomicBool::new(false),
             cleanups: Semaphore::new(Semaphore::MAX_PERMITS),
         }
@@ -107,6 +110,7 @@ impl Steered {
 #[async_trait]
 impl Projectors for Steered {
     async fn status(&self) -> Result<Vec<ProjectorStatus>, ReadError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.reachable()?;
         let stopped = self.stopped.lock().expect("sound");
         let status = |name: &str| ProjectorStatus {

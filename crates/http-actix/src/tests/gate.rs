@@ -34,6 +34,13 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// Lets nobody in with `bearer` any more.
+    pub(super) fn forget(&self, bearer: &str) {
+        self.callers.lock().expect("sound").remove(bearer);
+    }
+}
+
 #[async_trait]
 impl Admission for Gate {
     fn recall(&self, _: Option<&str>) -> Recalled {

@@ -31,6 +31,8 @@ pub(super) struct Memory {
     pub(super) away: AtomicBool,
     /// Rows can't be understood.
     pub(super) damaged: AtomicBool,
+    /// Events of this version can't be decoded; 0 for none.
+    pub(super) unreadable_version: AtomicU64,
     /// Migrations are missing.
     pub(super) unmigrated: AtomicBool,
     /// Commits wait for a permit.
@@ -46,6 +48,7 @@ impl Default for Memory {
             ids: AtomicU64::new(0),
             away: AtomicBool::new(false),
             damaged: AtomicBool::new(false),
+            unreadable_version: AtomicU64::new(0),
             unmigrated: AtomicBool::new(false),
             commits: Semaphore::new(Semaphore::MAX_PERMITS),
             reads: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -162,7 +165,12 @@ impl Events for Memory {
         let tables = self.tables.lock().expect("not poisoned");
         let history = tables.events.get(key).into_iter().flatten();
         let later = history.filter(|event| event.version > after_version);
-        Ok(later.take(limit as usize).cloned().collect())
+        let page: Vec<_> = later.take(limit as usize).cloned().collect();
+        let unreadable = self.unreadable_version.load(Ordering::SeqCst);
+        if page.iter().any(|event| event.version == unreadable) {
+            return Err(ReadError::Storage("an event of an unknown type".into()));
+        }
+        Ok(page)
     }
 }
 

@@ -13,12 +13,16 @@ mod commands;
 mod conditions;
 #[cfg(test)]
 mod console;
+#[cfg(test)]
+mod explanation;
 pub mod fuzz;
 mod gate;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod live;
 mod memory;
 #[cfg(test)]
 mod observed;
@@ -152,6 +156,7 @@ impl Harness {
             read_models: self.projections.clone(),
             readiness: store.clone(),
             metrics: Some(store.clone()),
+            clock: Arc::new(NewYear),
             ids: store,
             lifecycle: self.lifecycle.clone(),
             settings: self.settings.clone(),

@@ -27,7 +27,8 @@ async fn every_route_is_described_and_every_description_is_a_route() {
     for (path, item) in paths {
         for method in ["get", "post"] {
             let described = item.get(method).is_some();
-            let uri = path.replace("{id}", "w-1");
+            // A stream is not read to its end: it has none.
+            let uri = path.replace("{id}", "w-1").replace("/admin/live", "/admin/live?unknown=1");
             let request = TestRequest::default()
                 .uri(&uri)
                 .method(method.to_uppercase().parse().expect("a method"));

@@ -43,6 +43,8 @@ async fn every_route_that_asks_who_calls_counts_and_no_other() {
         harness.gate.know("all", "default", &AccessScope::ALL);
         let client = harness.start().await;
         let path = entry.path.replace(['{', '}'], "");
+        // A stream is not read to its end: it has none.
+        let path = path.replace("/admin/live", "/admin/live?unknown=1");
         let request = || match entry.verb {
             Verb::Read => from(PEER, TestRequest::get().uri(&path), "all"),
             Verb::Write => from(PEER, TestRequest::post().uri(&path).set_payload("{"), "all"),

@@ -2,12 +2,13 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 
-const READS: [&str; 6] = [
+const READS: [&str; 7] = [
     "/wallets/w-1",
     "/wallets/w-1?consistency=eventual",
     "/wallets?ownerId=user-001",
     "/wallets/w-1/ledger",
     "/wallets/w-1/events",
+    "/wallets/w-1/explanation",
     "/transfers/01890a5d-ac96-774b-bcce-b302099a8057",
 ];
 

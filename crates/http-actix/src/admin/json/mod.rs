@@ -15,6 +15,7 @@ pub use dead_letters::{DeadLetterDetailJson, DeadLetterJson, DeadLetterListJson,
 pub use keys::{ApiKeyJson, ApiKeyListJson, IssuedKeyJson};
 pub use operations::{OperationJson, ProgressJson};
 pub use outbox::{CleanupJson, OutboxJson, StatisticsJson};
+pub(crate) use projectors::FailureJson;
 pub use projectors::{ProjectorJson, ProjectorListJson};
 
 /// A time as the API writes it: RFC 3339, in UTC, with milliseconds.

@@ -85,8 +85,7 @@ thread_local! {
 
 /// Sends `message`, and checks what comes back.
 fn send(message: &Message) {
-    // The pages of the documentation are files that are not ours.
-    if message.path().contains("/docs") {
+    if !is_answered(message) {
         return;
     }
     API.with_borrow_mut(|slot| {
@@ -96,6 +95,15 @@ fn send(message: &Message) {
         let api = slot.insert(ManuallyDrop::new(api));
         check(api, message);
     });
+}
+
+/// Whether it is for the API, and has an answer that ends. Pages are files, and the path of one may
+/// be a redirect; a stream is left out whole.
+fn is_answered(message: &Message) -> bool {
+    let path = message.path();
+    let path = path.strip_prefix("/v1").unwrap_or(&path);
+    let is_page = path == "/" || ["/docs", "/console"].iter().any(|page| path.contains(page));
+    !is_page && path != "/admin/live"
 }
 
 fn check(api: &Api, message: &Message) {
@@ -147,10 +155,7 @@ pub fn callers(data: &[u8]) {
     thread_local! {
         static CLOSED: RefCell<Option<ManuallyDrop<Api>>> = const { RefCell::new(None) };
     }
-    let Some(message) = Message::read(data).filter(|message| !message.path().contains("/docs"))
-    else {
-        return;
-    };
+    let Some(message) = Message::read(data).filter(is_answered) else { return };
     CLOSED.with_borrow_mut(|slot| {
         let running = slot.take().map(ManuallyDrop::into_inner);
         let mut api = running.filter(|api| api.served < SERVED_MAX).unwrap_or_else(Api::closed);

@@ -1,0 +1,133 @@
+//! `GET /admin/live`: the stream of what a server does, over a real connection.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wallex_testkit::{ApiKey, Server, ServerBuilder, TempDatabase, on_both_databases, run_wallex};
+
+use crate::support::create;
+
+on_both_databases!(
+    a_stream_that_is_read_outlives_every_timeout,
+    a_stream_does_not_hold_the_server_up_that_stops,
+    a_stream_ends_with_its_key,
+);
+
+/// Far more than anything here takes.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// A stream that is being read; what comes is taken for text without its chunks' heads.
+struct Stream {
+    socket: TcpStream,
+    text: String,
+}
+
+impl Stream {
+    async fn open(server: &Server, headers: &str) -> Self {
+        let mut socket = TcpStream::connect(server.address()).await.expect("a connection");
+        let request = format!("GET /admin/live HTTP/1.1\r\nHost: wallex\r\n{headers}\r\n");
+        socket.write_all(request.as_bytes()).await.expect("sent");
+        let mut stream = Self { socket, text: String::new() };
+        let head = loop {
+            if let Some((head, _)) = stream.text.split_once("\r\n\r\n") {
+                break head.to_owned();
+            }
+            assert!(stream.read().await, "it goes on");
+        };
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(head.contains("content-type: text/event-stream"), "{head}");
+        stream
+    }
+
+    /// Whether there was more.
+    async fn read(&mut self) -> bool {
+        let mut part = [0; 16 * 1024];
+        let read = timeout(WITHIN, self.socket.read(&mut part)).await.expect("something comes");
+        let read = read.unwrap_or(0);
+        self.text += std::str::from_utf8(&part[..read]).expect("text");
+        read > 0
+    }
+
+    /// The data of the next event of that name.
+    async fn until(&mut self, wanted: &str) -> Value {
+        let begin = format!("event: {wanted}\ndata: ");
+        loop {
+            if let Some((_, rest)) = self.text.split_once(&begin)
+                && let Some((data, rest)) = rest.split_once("\n\n")
+            {
+                let data = serde_json::from_str(data).expect("JSON");
+                self.text = rest.to_owned();
+                return data;
+            }
+            assert!(self.read().await, "it goes on, and not so: {}", self.text);
+        }
+    }
+}
+
+async fn a_stream_that_is_read_outlives_every_timeout(database: TempDatabase) {
+    let short = [
+        "WALLEX_HTTP_HEAD_TIMEOUT_MS",
+        "WALLEX_HTTP_BODY_TIMEOUT_MS",
+        "WALLEX_HTTP_WRITE_TIMEOUT_MS",
+        "WALLEX_HTTP_KEEP_ALIVE_MS",
+    ];
+    let builder = ServerBuilder::on(&database);
+    let server = short.into_iter().fold(builder, |it, name| it.env(name, "500")).start().await;
+    let mut stream = Stream::open(&server, "").await;
+    stream.until("history").await;
+    create(server.client(), "w", 1).await;
+    server.client().post("/wallets/w/credit", &json!({ "amount": 1 })).await.is(200);
+    let (mut creates, mut movements, mut told) = (0.0, 0.0, false);
+    let began = Instant::now();
+    while creates == 0.0 || movements == 0.0 || !told || began.elapsed().as_secs() < 4 {
+        assert!(began.elapsed() < WITHIN, "{creates} {movements} {told}");
+        let sample = stream.until("sample").await;
+        creates += sample["createsPerS"].as_f64().expect("a figure");
+        movements += sample["movementsPerS"].as_f64().expect("a figure");
+        told |= sample["projectors"][0]["position"] == 2 && sample["outbox"]["lagEvents"] == 0;
+    }
+    // Who comes later learns what was.
+    let history = Stream::open(&server, "").await.until("history").await;
+    let samples = history.as_array().expect("a list");
+    assert!(samples.len() >= 4, "{}", samples.len());
+    assert!(samples.iter().any(|sample| sample["createsPerS"].as_f64() > Some(0.0)));
+    assert!(samples.is_sorted_by_key(|sample| sample["at"].as_str().expect("a time").to_owned()));
+}
+
+async fn a_stream_does_not_hold_the_server_up_that_stops(database: TempDatabase) {
+    // So long that a test which waits for it does not pass.
+    let builder = ServerBuilder::on(&database).env("WALLEX_SHUTDOWN_TIMEOUT_MS", "3600000");
+    let mut server = builder.start().await;
+    let mut stream = Stream::open(&server, "").await;
+    let _unread = Stream::open(&server, "").await;
+    stream.until("sample").await;
+    server.terminate();
+    assert_eq!(stream.until("end").await, json!({ "reason": "shutting-down" }));
+    assert_eq!(server.wait().await.code(), Some(0), "{}", server.logs());
+    while stream.read().await {}
+}
+
+async fn a_stream_ends_with_its_key(database: TempDatabase) {
+    let key = ApiKey::create(&database, "acme", "metrics:read", &[]).await;
+    let other = ApiKey::create(&database, "acme", "metrics:read", &[]).await;
+    let server = Server::start(&database).await;
+    server.client().get("/admin/live").await.is_problem(401, "unauthenticated");
+    let header = |key: &ApiKey| format!("Authorization: Bearer {}\r\n", key.bearer);
+    let mut stream = Stream::open(&server, &header(&key)).await;
+    let mut others = Stream::open(&server, &header(&other)).await;
+    let sample = loop {
+        let sample = stream.until("sample").await;
+        if sample["projectors"].is_array() {
+            break sample;
+        }
+    };
+    assert_eq!(sample["projectors"][0]["holder"], Value::Null, "that is for operators");
+    run_wallex(&database, &["keys", "revoke", &key.id]).await;
+    assert_eq!(stream.until("end").await, json!({ "reason": "unauthenticated" }));
+    while stream.read().await {}
+    others.text.clear();
+    others.until("sample").await;
+}
