@@ -38,7 +38,7 @@ function itemsOf(p) {
   }
   if (p.parkedWallets > 0) {
     const text = `${p.name} has ${plural(p.parkedWallets, 'dead letter')}`;
-    items.push({ tone: 'bad', text, to: ['projectors'], go: 'Look and replay' });
+    items.push({ tone: 'bad', text, to: ['dead-letters'], go: 'Look and replay' });
   }
   return items;
 }

@@ -13,6 +13,7 @@ import { clearMessages } from './ui/toasts.js';
 import { signInView } from './views/sign-in.js';
 import * as audit from './views/audit.js';
 import * as deadLetter from './views/dead-letter.js';
+import * as deadLetters from './views/dead-letters.js';
 import * as overview from './views/overview.js';
 import * as projectors from './views/projectors.js';
 import * as transfer from './views/transfer.js';
@@ -30,6 +31,7 @@ const ROUTES = [
   { pattern: 'overview', view: overview.view, title: overview.title, nav: 'overview', allowed: watches },
   { pattern: 'projectors', view: projectors.view, title: projectors.title, nav: 'projectors', allowed: admin },
   { pattern: 'operations/:operation', view: projectors.view, title: projectors.title, nav: 'projectors', allowed: admin },
+  { pattern: 'dead-letters', view: deadLetters.view, title: deadLetters.title, nav: 'projectors', allowed: admin },
   { pattern: 'dead-letters/:projector/:tenant/:wallet', view: deadLetter.view, title: deadLetter.title, nav: 'projectors', allowed: admin },
   { pattern: 'wallets', view: wallets.view, title: wallets.title, nav: 'wallets', allowed: reads },
   { pattern: 'wallets/:id', view: wallet.view, title: wallet.title, nav: 'wallets', allowed: reads },

@@ -21,14 +21,15 @@ const NONE = '–';
  * @param {number[]} [options.steps] what the axis may count in
  */
 export function liveChart({ title, note, series, axis, steps, signal }) {
-  const drawn = series.filter((line) => line.plot !== false);
+  // The first is drawn last, above the others.
+  const drawn = series.filter((line) => line.plot !== false).toReversed();
   const values = series.map((line, i) => figureOf(line, i === 0));
   const at = h('span', { class: 'small muted live-at' }, 'now');
   let pointed = null;
   let seen = 0;
 
   const plot = chart({
-    series: drawn.map((line, i) => ({ ...line, fill: i === 0 })),
+    series: drawn.map((line) => ({ ...line, fill: line === series[0] })),
     axis,
     steps,
     height: 150,
@@ -52,7 +53,7 @@ export function liveChart({ title, note, series, axis, steps, signal }) {
     const columns = [samples.map((s) => s.at), ...drawn.map((line) => samples.map((s) => line.pick(s) ?? null))];
     plot.update(columns, windowOf(samples));
     tell();
-    if (seen % DESCRIBE_EVERY_SAMPLES === 0) plot.describe(wordsOf(title, drawn, samples));
+    if (seen % DESCRIBE_EVERY_SAMPLES === 0) plot.describe(wordsOf(title, drawn.toReversed(), samples));
     seen += 1;
   }
 

@@ -30,7 +30,7 @@ export function view({ signal, params }) {
   });
   return [
     pageHead(`Dead letter of ${wallet}`, {
-      back: { href: link('projectors'), text: 'Projectors' },
+      back: { href: link('dead-letters'), text: 'Dead letters' },
       lead: `The projector ${projector} has parked this wallet. The wallet itself works; only what ${projector} keeps of it stands still.`,
     }),
     part.element,

@@ -1,14 +1,12 @@
 /** Projectors seen and steered, dead letters, and recovery. */
 
-import { get, post, Unreachable } from '../api.js';
+import { get, Unreachable } from '../api.js';
 import { h } from '../dom.js';
-import { finished } from '../operations.js';
 import { session } from '../session.js';
-import { act } from '../ui/confirm.js';
-import { card, pageHead, button } from '../ui/parts.js';
+import { pageHead } from '../ui/parts.js';
 import { every } from '../ui/poll.js';
 import { problemBox, skeleton } from '../ui/states.js';
-import { deadLetters } from './projectors/dead-letters.js';
+import { deadLettersCard } from './projectors/dead-letters.js';
 import { projectorCard } from './projectors/projector-card.js';
 import { recovery } from './projectors/recovery.js';
 
@@ -18,21 +16,13 @@ export const title = 'Projectors';
 const POLL_MS = 2000;
 
 export function view({ signal, params }) {
-  const replayAll = session.operates ? retryAll(() => letters.reload({ quiet: true }), signal) : null;
-  const letters = deadLetters(signal, (any) => replayAll && (replayAll.hidden = !any));
+  const letters = deadLettersCard(signal);
   const lead = 'Projectors follow the events and keep the read model and the ledger. Commands never wait for them.';
   return [
     pageHead('Projectors', { lead }),
-    session.operates && projectorList(signal, () => letters.reload({ quiet: true })),
-    card(
-      'Dead letters',
-      {
-        note: 'Wallets that a projector has parked at an event that it can’t apply. All other wallets go on.',
-        actions: replayAll,
-      },
-      letters.element,
-    ),
-    recovery(signal, params.operation, letters.reload),
+    session.operates && projectorList(signal, letters.refresh),
+    letters.element,
+    recovery(signal, params.operation, letters.refresh),
   ];
 }
 
@@ -71,31 +61,4 @@ function projectorList(signal, parked) {
 
   every(POLL_MS, refresh, signal);
   return grid;
-}
-
-function retryAll(done, signal) {
-  const trigger = button('Replay all', { glyph: 'retry', hidden: true });
-  trigger.addEventListener('click', () =>
-    act({
-      trigger,
-      what: 'Replay of all dead letters',
-      question: {
-        title: 'Replay every dead letter?',
-        body: [
-          'Each parked event is tried again, with those behind it. What still can’t be applied stays parked; nothing gets lost.',
-          'Those of stopped projectors are left alone.',
-        ],
-        action: 'Replay all',
-      },
-      async run() {
-        const operation = await post(['admin', 'recovery', 'retry'], undefined, { signal });
-        const ended = await finished(operation, signal);
-        done();
-        const { replayed, parked } = ended.report;
-        if (ended.state === 'failed') throw new Error(ended.error);
-        return `Replayed ${replayed}; ${parked} ${parked === 1 ? 'is' : 'are'} still parked.`;
-      },
-    }),
-  );
-  return trigger;
 }

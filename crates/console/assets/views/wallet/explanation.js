@@ -56,7 +56,7 @@ function doubt({ addsUp, unreadableVersion }) {
   const why = unreadableVersion
     ? `Version ${count(unreadableVersion)} can’t be read: what comes from it on is missing in the sums.`
     : 'Something else than Wallex has written to the database. A check for drift says where.';
-  const way = session.can('admin') && go(link('projectors'), unreadableVersion ? 'To the dead letters' : 'Check for drift');
+  const way = session.can('admin') && go(...(unreadableVersion ? [link('dead-letters'), 'To the dead letters'] : [link('projectors'), 'Check for drift']));
   return h('p', { class: 'failure small' }, why, ' ', way);
 }
 
