@@ -43,8 +43,9 @@ function headOf(column) {
 }
 
 function cellOf(column, row) {
-  const className = `${column.num ? 'num' : ''} ${column.className ?? ''}`.trim();
-  const content = h('div', { class: 'cell' }, column.cell(row));
+  const value = column.cell(row);
+  const className = [column.num && 'num', value === '' && 'blank', column.className].filter(Boolean).join(' ');
+  const content = h('div', { class: 'cell' }, value);
   return column.head
     ? h('th', { scope: 'row', role: 'rowheader', class: className, 'data-label': column.label }, content)
     : h('td', { role: 'cell', class: className, 'data-label': column.label }, content);

@@ -3,6 +3,7 @@
 import { get } from '../api.js';
 import { h } from '../dom.js';
 import { words } from '../format.js';
+import { link } from '../router.js';
 import { session } from '../session.js';
 import { paged } from '../ui/pager.js';
 import { button, card, chip, field, pageHead, time } from '../ui/parts.js';
@@ -74,6 +75,12 @@ function acts(lines) {
   return rows;
 }
 
+/** What an act came to; an operation that it began can be looked at. */
+function detailsOf({ details }) {
+  const operation = /^operation ([0-9a-f-]{36})$/.exec(details);
+  return operation ? h('a', { class: 'mono', href: link('operations', operation[1]) }, details) : details;
+}
+
 function list(lines) {
   return table({
     caption: 'Audit log, newest first',
@@ -86,7 +93,7 @@ function list(lines) {
       { label: 'To what', className: 'mono', cell: (l) => (l.target === '*' ? 'all' : l.target) },
       session.operates && { label: 'Tenant', cell: (l) => l.tenant },
       { label: 'Outcome', cell: (l) => chip(...OUTCOMES[l.outcome]) },
-      { label: 'Details', className: 'wide', cell: (l) => l.details || '–' },
+      { label: 'Details', className: 'wide', cell: detailsOf },
     ].filter(Boolean),
   });
 }
