@@ -44,7 +44,7 @@ impl Stream {
 
     /// Whether there was more.
     async fn read(&mut self) -> bool {
-        let mut part = [0; 16 * 1024];
+        let mut part = vec![0; 16 * 1024];
         let read = timeout(WITHIN, self.socket.read(&mut part)).await.expect("something comes");
         let read = read.unwrap_or(0);
         self.text += std::str::from_utf8(&part[..read]).expect("text");
