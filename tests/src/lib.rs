@@ -24,6 +24,7 @@ mod dashboards;
 mod debit_wallet;
 mod dependencies;
 mod deployment;
+mod diagrams;
 mod explain_wallet;
 #[cfg(target_os = "linux")]
 mod full_disk;

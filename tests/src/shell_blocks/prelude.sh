@@ -2,7 +2,7 @@
 # no file is, with `wallex` on the PATH. Arguments: the server's port, the folder of the binary.
 port=$1
 # Nothing of the caller's environment changes what happens.
-unset DATABASE_URL RUST_LOG ${!WALLEX_@} ${!OTEL_@} ${!PROJECTORS_@} ${!IDEMPOTENCY_@}
+unset DATABASE_URL RUST_LOG "${!WALLEX_@}" "${!OTEL_@}" "${!PROJECTORS_@}" "${!IDEMPOTENCY_@}"
 export HOME=$PWD PATH=$2:$PATH LC_ALL=C WALLEX_LISTEN=127.0.0.1:$port
 # A reader's terminal shows no progress of what takes no time.
 printf 'silent\nshow-error\n' >.curlrc
