@@ -94,7 +94,7 @@ class Panel:
     def series(self):
         found = []
         for target in self.panel["targets"]:
-            for result in self.data["panels"][target["expr"]]:
+            for result in self.data["panels"].get(target["expr"], []):
                 points = [(at, float(value)) for at, value in result["values"]]
                 points = [(at, value) for at, value in points if math.isfinite(value)]
                 found.append((self.name(target, result["metric"]), points))
@@ -193,7 +193,7 @@ class Panel:
     def heatmap(self, picture):
         buckets = {}
         for target in self.panel["targets"]:
-            for result in self.data["panels"][target["expr"]]:
+            for result in self.data["panels"].get(target["expr"], []):
                 edge = float(result["metric"]["le"].replace("+Inf", "inf"))
                 buckets[edge] = {at: float(value) for at, value in result["values"]}
         edges = sorted(buckets)

@@ -66,6 +66,8 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
     let headings = anchors(&runbook);
     let alerts = rules(ALERTS);
     assert!(alerts.len() > 10);
+    let listed = section(&runbook, "alerts").lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(listed, alerts.len(), "rows of the runbook's table of alerts");
     for alert in alerts {
         let (name, annotations) = (&alert["alert"], &alert["annotations"]);
         let severity = text(&alert["labels"]["severity"]);
@@ -76,6 +78,8 @@ fn every_alert_says_how_bad_it_is_and_where_to_read_on() {
         let link = text(&annotations["runbook_url"]);
         let heading = link.strip_prefix("docs/RUNBOOK.md#").unwrap_or_default();
         assert!(headings.contains(heading), "{name} links to {link}, and there is {headings:?}");
+        let row = format!("\n| `{}` | {severity} | ", text(name));
+        assert!(section(&runbook, "alerts").contains(&row), "the runbook's table of alerts: {row}");
         let section = section(&runbook, heading);
         assert!(section.contains(&format!("`{}`", text(name))), "{link} does not speak of {name}");
         // Symptom, check, cure: in a table, or in sentences.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use wallex_testkit::{Client, Server, TempDatabase, block_on, eventually, on_both_databases};
 
 use crate::alerts;
-use crate::deployment::{items, json, root, text, yaml};
+use crate::deployment::{items, json, read, root, text, yaml};
 use crate::prometheus_tools::{are_left_out, program};
 use crate::scrape::{after_work, families, work};
 
@@ -63,6 +63,26 @@ fn dashboards_are_told_apart_and_explained() {
             for target in items(&panel["targets"]) {
                 assert!(known.contains(&&target["datasource"]["uid"]), "{name}: {target}");
             }
+        }
+    }
+}
+
+/// Larger pictures load slowly, and nobody looks at their changes.
+const PICTURE_BYTES_MAX: usize = 60_000;
+
+#[test]
+fn each_dashboard_has_a_picture_and_its_page_shows_it() {
+    let page = read("docs/DASHBOARDS.md");
+    for name in DASHBOARDS {
+        assert!(
+            page.contains(&format!("](pictures/{name}.svg)")),
+            "docs/DASHBOARDS.md lacks {name}"
+        );
+        let picture = read(&format!("docs/pictures/{name}.svg"));
+        assert!(picture.len() < PICTURE_BYTES_MAX, "{name} has {} bytes", picture.len());
+        for panel in items(&dashboard(name)["panels"]) {
+            let title = format!(">{}</text>", text(&panel["title"]));
+            assert!(picture.contains(&title), "`just pictures`: {name} lacks {}", panel["title"]);
         }
     }
 }
