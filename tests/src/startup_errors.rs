@@ -26,7 +26,7 @@ const SOURCES: [&str; 13] = [
     "migrations/src/schema.rs",
 ];
 /// What a message follows.
-const MARKERS: [&str; 8] = [
+const MARKERS: [&str; 9] = [
     "#[error(",
     "bail!(",
     ".context(",
@@ -35,7 +35,10 @@ const MARKERS: [&str; 8] = [
     "problems.push(",
     "return Err(",
     "=> Err(format!(",
+    "let problem =",
 ];
+/// Here, a condition comes first, without a text in it.
+const ENSURE: &str = "ensure!(";
 /// Messages of those files that are not said at a start, or only when Wallex itself is wrong.
 const NOT_AT_A_START: [&str; 8] = [
     "the listener has no address",
@@ -70,7 +73,10 @@ fn messages(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let found = MARKERS.iter().flat_map(|marker| source.split(marker).skip(1));
     // Of what is computed elsewhere there is no text here.
-    found.filter_map(|rest| literal(rest.trim_start().strip_prefix('"')?)).collect()
+    let found = found.map(|rest| rest.trim_start().trim_start_matches("format!("));
+    let found = found.filter_map(|rest| literal(rest.strip_prefix('"')?));
+    let ensured = source.split(ENSURE).skip(1);
+    found.chain(ensured.filter_map(|rest| literal(rest.split_once('"')?.1))).collect()
 }
 
 /// The text of a literal, from behind its first quote on.
@@ -135,11 +141,12 @@ async fn sentence(builder: ServerBuilder) -> String {
 fn what_is_said_at_a_start_is_in_the_runbook() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = taken.local_addr().map(|address| (taken, address.to_string())).expect("its number");
-    let cases: [(&str, &[(&str, &str)]); 9] = [
+    let cases: [(&str, &[(&str, &str)]); 10] = [
         ("can't listen on", &[("WALLEX_LISTEN", &taken.1)]),
         ("the database can't be reached", &[("DATABASE_URL", "postgres://w@127.0.0.1:1/wallex")]),
         ("DATABASE_URL must name a file", &[("DATABASE_URL", "sqlite::memory:")]),
         ("there is no API key", &[("WALLEX_LISTEN", "0.0.0.0:0")]),
+        ("the configuration file /nowhere", &[("WALLEX_CONFIG", "/nowhere")]),
         ("there is no setting", &[("WALLEX_LISTEM", "127.0.0.1:0")]),
         ("must be a whole number", &[("WALLEX_HTTP_WORKERS", "many")]),
         ("WALLEX_TLS_CERT needs its key", &[("WALLEX_TLS_CERT", "/nowhere")]),
