@@ -470,3 +470,48 @@ async fn a_wallet_that_is_held_is_refused_and_the_others_go_on() {
     store.tables().held = None;
     assert_eq!(body(&lane, debit("held", 1)).await, "held@2=8");
 }
+
+#[tokio::test]
+async fn a_batch_has_no_more_units_than_it_may() {
+    let store = Store::new();
+    let settings = LaneSettings { batch_units_max: 2, ..LaneSettings::default() };
+    let (lane, _task) = node_with(&store, settings);
+    let wallets = (0..5).map(|i| create(Some(&format!("w-{i}")), i)).collect();
+    let answers = as_one_batch(&store, &lane, wallets).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(store.tables().batches, [1, 2, 2, 1]);
+}
+
+#[tokio::test]
+async fn what_a_lost_answer_leaves_behind_is_loaded_before_the_next_decision() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    store.fail([Fault::AnswerLost]);
+    lane.execute(credit("a", 5)).await.expect_err("nobody knows");
+    let before = store.tables().batches.len();
+    assert_eq!(body(&lane, credit("a", 1)).await, "a@3=6");
+    assert_eq!(store.tables().batches.len() - before, 1, "it is decided once");
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_known_is_not_read_again() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    store.tables().read_faults = usize::MAX;
+    assert_eq!(body(&lane, credit("a", 1)).await, "a@2=1");
+    assert_eq!(body(&lane, create(Some("b"), 7)).await, "b@1=7", "believed to be new");
+}
+
+#[tokio::test]
+async fn who_follows_the_events_wakes_when_there_are_some() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    let mut committed = lane.committed();
+    assert_eq!(body(&lane, create(Some("a"), 0)).await, "a@1=0");
+    assert!(committed.has_changed().expect("the lane runs"));
+    committed.mark_unchanged();
+    assert_eq!(body(&lane, keyed(debit("a", 1), "key", 1)).await, "insufficient-funds");
+    assert!(!committed.has_changed().expect("the lane runs"), "a refusal writes no event");
+}

@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn each_character_is_escaped_on_its_own_merit() {
+        for character in (0_u8..0x80).map(char::from).chain(['é', '😀']) {
+            // What a text of that character alone is, and of it among others, must agree.
+            let alone = serde_json::to_string(&character.to_string()).expect("a text");
+            assert_eq!(canonical_json(&alone).as_deref(), Some(&*alone), "{character:?}");
+        }
+    }
+
+    #[test]
     fn what_could_be_read_in_two_ways_has_no_canonical_form() {
         for text in [
             "",

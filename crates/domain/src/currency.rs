@@ -86,6 +86,7 @@ mod tests {
     fn codes_are_checked() {
         for good in ["USD", "JPY", "USDC", "POINTS", "A1B2C3D4E5F6"] {
             assert_eq!(Currency::parse(good).expect("valid").as_str(), good);
+            assert_eq!(Currency::parse(good).expect("valid").to_string(), good);
         }
         for bad in ["", "US", "usd", "1US", "US D", "US\0", "ÄÖÜ", "A1B2C3D4E5F6G"] {
             assert!(Currency::parse(bad).is_err(), "{bad:?}");

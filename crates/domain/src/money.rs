@@ -151,6 +151,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sums_are_shown_in_minor_units() {
+        let amount = Amount::new(1_234).expect("valid");
+        assert_eq!(amount.to_string(), "1234");
+        assert_eq!(Balance::from(amount).to_string(), "1234");
+    }
+
+    #[test]
     fn amount_is_positive_and_exact_in_json() {
         assert_eq!(Amount::new(0), Err(AmountError::NotPositive));
         assert_eq!(Amount::new(-1), Err(AmountError::NotPositive));

@@ -106,3 +106,9 @@ fn a_hash_is_read_as_it_is_written() {
     }
     assert!(EventHash::try_from(&[0_u8; 31][..]).is_err());
 }
+
+#[test]
+fn a_hash_is_its_bytes() {
+    let bytes = std::array::from_fn(|i| u8::try_from(i).unwrap());
+    assert_eq!(EventHash::from_bytes(bytes).as_bytes(), &bytes);
+}

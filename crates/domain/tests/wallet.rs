@@ -179,3 +179,19 @@ fn what_follows_nothing_has_nothing_before_it() {
     movement.balance_after = Balance::new(2).unwrap();
     assert_eq!(Standing::before(&WalletEvent::Credited(movement), 2), None);
 }
+
+#[test]
+fn an_event_that_nobody_can_read_is_left_out_and_the_next_one_is_believed() {
+    let mut standing = given("w", "USD", 100).standing();
+    standing.skip();
+    assert_eq!((standing.version(), standing.balance().minor_units()), (2, 100));
+    let credit = given("w", "USD", 70).credit(amount(5), Memo::default()).unwrap();
+    assert!(standing.apply(&credit).is_err(), "75 does not follow from 100");
+    standing.resume(&credit).unwrap();
+    assert_eq!((standing.version(), standing.balance().minor_units()), (3, 75));
+    let euros = given("w", "EUR", 75).credit(amount(5), Memo::default()).unwrap();
+    assert!(matches!(standing.resume(&euros), Err(ApplyError::Currency { version: 4, .. })));
+    let opened = Wallet::open(OwnerId::parse("o").unwrap(), standing.currency(), Balance::ZERO);
+    assert_eq!(standing.resume(&opened), Err(ApplyError::CreatedAgain { version: 4 }));
+    assert_eq!((standing.version(), standing.balance().minor_units()), (3, 75));
+}

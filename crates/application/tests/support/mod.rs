@@ -16,8 +16,8 @@ use wallex_application::{
 use wallex_domain::{Amount, Balance, EventHash, Memo, OwnerId, Wallet, WalletEvent, WalletId};
 use wallex_ports::{
     Clock, CommitError, Committer, CorrelationId, IdGenerator, IdempotencyKey, IdempotencyRecords,
-    KeyScope, LockedWallets, ReadError, RequestHash, Route, StoredAnswer, StoredRecord,
-    StreamState, Timestamp, Unit, UnitOutcome, WalletKey, WalletState, Wallets,
+    KeyScope, LockedWallets, NewEvent, ReadError, RequestHash, Route, StoredAnswer, StoredRecord,
+    StreamAppend, StreamState, Timestamp, Unit, UnitOutcome, WalletKey, WalletState, Wallets,
 };
 
 /// What goes wrong with one transaction.
@@ -110,10 +110,26 @@ impl Tables {
             self.records.insert(claim.scope.clone(), StoredRecord { request_hash, answer });
         }
         for append in &unit.appends {
+            self.follow_chain(append);
             self.wallets.insert(append.stream.clone(), append.after());
             let events = append.events.iter().map(|event| event.event.clone());
             self.history.entry(append.stream.clone()).or_default().extend(events);
         }
+    }
+
+    /// Each event that is written is chained to the one before it.
+    fn follow_chain(&self, append: &StreamAppend) {
+        let stream = &append.stream;
+        let before = self.wallets.get(stream);
+        let mut last = before.map_or(EventHash::BEFORE_FIRST, |found| found.last_hash);
+        for (version, event) in (append.expected_version + 1..).zip(&append.events) {
+            let NewEvent { event_id, event: what, metadata, recorded_at, hash, .. } = event.clone();
+            let place = (stream, version, last);
+            let expected = NewEvent::chained(place, event_id, what, metadata, recorded_at);
+            assert_eq!(hash, expected.hash, "version {version} of {}", stream.wallet_id);
+            last = hash;
+        }
+        assert_eq!(append.after().last_hash, last);
     }
 
     /// Every state is the fold of its history.
