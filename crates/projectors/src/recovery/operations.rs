@@ -266,9 +266,11 @@ async fn interrupt_lapsed(tx: &DatabaseTransaction, kind: OperationKind) -> Resu
     tx.execute_raw(backend.statement(sql, [kind.as_str().into()])).await.map(|_| ())
 }
 
+/// But for rebuilds that were interrupted, which somebody will resume.
 async fn forget_the_oldest(tx: &DatabaseTransaction, kind: OperationKind) -> Result<(), DbErr> {
     let sql = format!(
-        "DELETE FROM operations WHERE kind = $1 AND state IN ('done', 'failed') AND started_at_ms < \
+        "DELETE FROM operations WHERE kind = $1 AND state <> 'running' \
+         AND NOT (kind = 'rebuild' AND state = 'interrupted') AND started_at_ms < \
          (SELECT min(n.started_at_ms) FROM (SELECT started_at_ms FROM operations \
          WHERE kind = $1 ORDER BY started_at_ms DESC LIMIT {KEPT}) n)"
     );

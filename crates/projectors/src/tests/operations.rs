@@ -133,6 +133,16 @@ async fn what_was_left_by_a_process_that_is_gone_is_forgotten_too(database: Temp
     assert_eq!(world.number(running).await, 0);
     let interrupted = "SELECT count(*) FROM operations WHERE state = 'interrupted'";
     assert_eq!(world.number(interrupted).await, 99);
+
+    // But a rebuild is resumed, however much was rebuilt since.
+    record_operations(&world, 105..106, "rebuild", "interrupted").await;
+    record_operations(&world, 106..212, "rebuild", "done").await;
+    world.operate(OperationKind::Rebuild, Scope::Wallet(key("a")), 100).await;
+    let rebuilds = "SELECT count(*) FROM operations WHERE kind = 'rebuild'";
+    assert_eq!(world.number(rebuilds).await, 101);
+    let resumed =
+        "SELECT count(*) FROM operations WHERE kind = 'rebuild' AND state = 'interrupted'";
+    assert_eq!(world.number(resumed).await, 1);
 }
 
 async fn a_projection_without_a_checkpoint_is_left_alone(database: TempDatabase) {
