@@ -385,6 +385,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_seen_is_compared_with_what_is_not() {
+        let measured = on_postgres(Part::Overhead, CREATE, MANY);
+        let other = |how| Load { how, ..measured };
+        let samples = vec![
+            sample(measured, 1, 980.0),
+            sample(other(How::Unmeasured), 1, 1_000.0),
+            sample(other(How::Traced(TRACED_PERCENT)), 1, 784.0),
+        ];
+        let figures = Figures { samples };
+        let metrics = ["at least 0.97", "0.98", "0.98 to 0.98", "met"];
+        assert_eq!(line(&figures, "with metrics ÷ without"), metrics);
+        let traces = ["at least 0.90", "0.80", "0.80 to 0.80", "**missed**"];
+        assert_eq!(line(&figures, "traces exported ÷"), traces);
+    }
+
+    #[test]
     fn what_grew_is_compared_with_what_was_empty() {
         let load = on_postgres(Part::Growth, CREATE, MANY);
         let at = |millions, rate| sample(Load { how: How::Stored(millions), ..load }, 1, rate);
