@@ -55,9 +55,9 @@ impl Place {
             db.operation.name = operation,
             db.collection.name = collection,
             // OpenTelemetry: of one operation it is not said.
-            db.operation.batch.size = (batch > 1).then_some(batch),
+            db.operation.batch.size = i64::try_from(batch).ok().filter(|batch| *batch > 1),
             server.address = server.map(|(address, _)| address),
-            server.port = server.map(|(_, port)| port),
+            server.port = server.map(|(_, port)| i64::from(*port)),
             error.r#type = field::Empty,
         )
     }

@@ -70,7 +70,6 @@ pub(crate) async fn on_wallet<B: RequestBody>(
     })
     .await?;
     let Received { subject: wallet_id, if_match, body, idempotency } = received;
-    Span::current().record("wallet.id", wallet_id.as_str());
     let route = Route::wallet_action(&wallet_id, name);
     let action = action(wallet_id, body);
     answers::respond(execute(req, api, route, if_match, idempotency, action).await?)
@@ -160,7 +159,7 @@ fn note(answer: &Answer) {
     request.record("idempotency.replayed", answer.replayed);
     let version = answer.stored.etag.as_deref().and_then(|tag| tag.trim_matches('"').parse().ok());
     if let Some(version) = version {
-        let version: u64 = version;
+        let version: i64 = version;
         request.record("stream.version", version);
     }
     let created = answer.stored.location.as_deref().and_then(|path| path.rsplit('/').next());

@@ -4,7 +4,6 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use tracing::Span;
 use utoipa::ToSchema;
 use wallex_application::{BalancePart, ExplainPorts, ProjectionOfWallet, WalletExplanation};
 use wallex_domain::{Balance, Currency};
@@ -153,7 +152,6 @@ pub(crate) async fn explain_wallet(
     let id = id_in_path(&req, &mut errors);
     Query::of(&req, &mut errors).finish(&mut errors);
     let wallet_id = errors.finish(id)?;
-    Span::current().record("wallet.id", wallet_id.as_str());
     let tenant = access::caller(&req).tenant.clone();
     let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     let state = api.state.clone();

@@ -46,7 +46,6 @@ enum Source {
 )]
 pub(crate) async fn get_wallet(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (wallet_id, source) = read_request(&req)?;
-    Span::current().record("wallet.id", wallet_id.as_str());
     let tenant = access::caller(&req).tenant.clone();
     let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     match source {
@@ -79,7 +78,7 @@ async fn eventual(
 }
 
 fn respond(mut response: HttpResponseBuilder, state: &WalletState) -> HttpResponse {
-    Span::current().record("stream.version", state.wallet.version());
+    Span::current().record("stream.version", state.wallet.version().cast_signed());
     response.insert_header((header::ETAG, etag(state))).json(WalletJson::from(state))
 }
 

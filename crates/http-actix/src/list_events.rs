@@ -4,7 +4,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tracing::Span;
 use utoipa::ToSchema;
 use wallex_application::EventPage;
 use wallex_ports::{RecordedEvent, WalletKey};
@@ -124,7 +123,6 @@ pub(crate) async fn list_events(req: HttpRequest, api: Data<Api>) -> Result<Http
         query.take("cursor", |text| cursor::EVENTS.decode(text), &mut errors).unwrap_or(0);
     query.finish(&mut errors);
     let wallet_id = errors.finish(id)?;
-    Span::current().record("wallet.id", wallet_id.as_str());
 
     let tenant = access::caller(&req).tenant.clone();
     let key = WalletKey { tenant, wallet_id: wallet_id.clone() };

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tracing::Span;
 use utoipa::ToSchema;
 use wallex_application::LedgerPage;
 use wallex_domain::WalletId;
@@ -70,7 +69,6 @@ impl<'e> From<&'e LedgerPage> for LedgerPageJson<'e> {
 )]
 pub(crate) async fn list_ledger(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (wallet_id, query) = read_request(&req)?;
-    Span::current().record("wallet.id", wallet_id.as_str());
 
     let tenant = access::caller(&req).tenant.clone();
     let key = WalletKey { tenant, wallet_id: wallet_id.clone() };

@@ -28,7 +28,7 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
         url.scheme = scheme,
         network.protocol.version = protocol_version(request.version()),
         server.address = server.as_ref().map(Authority::host),
-        server.port = server.as_ref().and_then(Authority::port_u16),
+        server.port = server.as_ref().and_then(Authority::port_u16).map(i64::from),
         client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
         error.type = field::Empty,
         correlation.id = %correlation::of(request.request()).id,
@@ -47,7 +47,8 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
 /// Records the outcome on the current span, the root span.
 pub(crate) fn end(status: StatusCode) {
     let span = Span::current();
-    span.record("http.response.status_code", status.as_u16());
+    // Only signed numbers are exported as numbers.
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
         span.record("error.type", status.as_str());

@@ -5,6 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::{datetime, format_description};
+use tracing::Span;
 use utoipa::ToSchema;
 use wallex_domain::{Balance, Currency, WalletId};
 use wallex_ports::{Timestamp, WalletState};
@@ -54,13 +55,16 @@ pub(crate) fn etag(state: &WalletState) -> String {
     format!("\"{}\"", state.wallet.version())
 }
 
-/// The wallet id in the path; `None` says that what is wrong with it was noted.
+/// The wallet id in the path, which the request's span then has; `None` says that what is wrong with it
+/// was noted.
 pub(crate) fn id_in_path(req: &HttpRequest, errors: &mut Errors) -> Option<WalletId> {
     // actix decodes the path but for `%2F`, `%25` and `%2B`; no id holds what these stand for.
     let id = req.match_info().get("id").unwrap_or_default();
-    errors.collect(
-        WalletId::parse(id).map_err(|error| FieldError::parameter("id", error.to_string())),
-    )
+    let parsed = WalletId::parse(id);
+    let id =
+        errors.collect(parsed.map_err(|error| FieldError::parameter("id", error.to_string())))?;
+    Span::current().record("wallet.id", id.as_str());
+    Some(id)
 }
 
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytestring::ByteString;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
-use wallex_database::{Backend, Database, KeyedSelect, Row, RowError, read_error};
+use wallex_database::{Backend, Database, KeyedSelect, Row, RowError, read_error, within};
 use wallex_ports::{
     ExpiredRecords, IdempotencyRecords, KeyScope, ReadError, RequestHash, Shards, StoredAnswer,
     StoredRecord,
@@ -80,7 +80,8 @@ impl IdempotencyRecords for SqlIdempotencyRecords {
     async fn lookup(&self, scopes: &[KeyScope]) -> Result<Vec<Option<StoredRecord>>, ReadError> {
         let shards = self.db.shards()?;
         let scopes: Vec<_> = scopes.iter().collect();
-        stored_records(self.db.read(), shards, &scopes).await.map_err(read_error)
+        let span = self.db.place().span("SELECT", "idempotency_keys", scopes.len());
+        within(span, stored_records(self.db.read(), shards, &scopes)).await.map_err(read_error)
     }
 }
 

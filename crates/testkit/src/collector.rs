@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 use prost::Message as _;
+use serde_json::Value as Json;
 
 pub use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
@@ -49,8 +50,8 @@ pub struct Span {
     pub name: String,
     /// Its kind.
     pub kind: SpanKind,
-    /// Its attributes, as text.
-    pub attributes: BTreeMap<String, String>,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, Json>,
     /// What it is linked to: traces and spans.
     pub links: Vec<(String, String)>,
     /// Whether it says that it failed.
@@ -58,7 +59,7 @@ pub struct Span {
     /// Nanoseconds since 1970: when it began, and when it ended.
     pub time_ns: (u64, u64),
     /// The attributes of the process that it is from.
-    pub resource: BTreeMap<String, String>,
+    pub resource: BTreeMap<String, Json>,
 }
 
 impl Span {
@@ -68,10 +69,10 @@ impl Span {
         (self.trace_id.clone(), self.span_id.clone())
     }
 
-    /// An attribute; an empty text when it is missing.
+    /// An attribute; null when it is missing.
     #[must_use]
-    pub fn attribute(&self, name: &str) -> &str {
-        self.attributes.get(name).map_or("", String::as_str)
+    pub fn attribute(&self, name: &str) -> &Json {
+        self.attributes.get(name).unwrap_or(&Json::Null)
     }
 }
 
@@ -201,7 +202,7 @@ fn decode(body: &[u8]) -> Vec<Span> {
     let request = ExportTraceServiceRequest::decode(body).expect("an export of traces");
     let mut spans = Vec::new();
     for of_process in request.resource_spans {
-        let resource = of_process.resource.map(|resource| texts(resource.attributes));
+        let resource = of_process.resource.map(|resource| values(resource.attributes));
         let resource = resource.unwrap_or_default();
         let all = of_process.scope_spans.into_iter().flat_map(|scope| scope.spans);
         spans.extend(all.map(|span| span_of(span, resource.clone())));
@@ -209,7 +210,7 @@ fn decode(body: &[u8]) -> Vec<Span> {
     spans
 }
 
-fn span_of(span: ProtoSpan, resource: BTreeMap<String, String>) -> Span {
+fn span_of(span: ProtoSpan, resource: BTreeMap<String, Json>) -> Span {
     let kind = span.kind();
     let links = span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id)));
     Span {
@@ -221,7 +222,7 @@ fn span_of(span: ProtoSpan, resource: BTreeMap<String, String>) -> Span {
         is_error: span.status.as_ref().is_some_and(|status| status.code == 2),
         time_ns: (span.start_time_unix_nano, span.end_time_unix_nano),
         name: span.name,
-        attributes: texts(span.attributes),
+        attributes: values(span.attributes),
         resource,
     }
 }
@@ -230,16 +231,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn texts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
-    attributes.into_iter().map(|pair| (pair.key, text(pair.value))).collect()
+fn values(attributes: Vec<KeyValue>) -> BTreeMap<String, Json> {
+    attributes.into_iter().map(|pair| (pair.key, json(pair.value))).collect()
 }
 
-fn text(value: Option<AnyValue>) -> String {
+/// A number is no text: whoever asks for a status of 500 would not find it.
+fn json(value: Option<AnyValue>) -> Json {
     match value.and_then(|value| value.value) {
-        Some(Value::StringValue(text)) => text,
-        Some(Value::BoolValue(value)) => value.to_string(),
-        Some(Value::IntValue(value)) => value.to_string(),
-        Some(Value::DoubleValue(value)) => value.to_string(),
-        other => format!("{other:?}"),
+        Some(Value::StringValue(text)) => text.into(),
+        Some(Value::BoolValue(value)) => value.into(),
+        Some(Value::IntValue(value)) => value.into(),
+        Some(Value::DoubleValue(value)) => value.into(),
+        other => format!("{other:?}").into(),
     }
 }

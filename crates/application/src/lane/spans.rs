@@ -37,7 +37,7 @@ pub(crate) fn committing<'a>(contexts: impl Iterator<Item = &'a RequestContext> 
     let span = info_span!(
         parent: parent.and_then(|context| context.span.id()),
         "wallet.commit",
-        batch.units = contexts.clone().count(),
+        batch.units = i64::try_from(contexts.clone().count()).unwrap_or(i64::MAX),
         otel.status_code = field::Empty,
         error.r#type = field::Empty,
     );

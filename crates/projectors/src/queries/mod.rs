@@ -27,7 +27,7 @@ use futures_util::future::try_join_all;
 use sea_orm::{ConnectionTrait, Value};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
-use wallex_database::{Backend, Database, Row, read_error};
+use wallex_database::{Backend, Database, Row, read_error, within};
 use wallex_domain::{OwnerId, TenantId, TransferId, WalletId};
 use wallex_ports::{
     EntryType, LedgerEntry, LedgerFilter, Projected, ReadError, ReadModels, ShardPosition,
@@ -68,15 +68,19 @@ impl SqlReadModels {
         Ok(self.db.shards()?.of_wallet(key))
     }
 
+    /// The rows of `sql`, which is about `table`.
     async fn query(
         &self,
+        table: &'static str,
         sql: String,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, ReadError> {
         let statement = self.db.backend().statement(sql, values);
         let turn = timeout(TURN_WAIT_MAX, self.turns.acquire()).await;
         let _turn = turn.map_err(|elapsed| ReadError::Unavailable(elapsed.into()))?;
-        let rows = self.db.read().query_all_raw(statement).await.map_err(read_error)?;
+        let span = self.db.place().span("SELECT", table, 1);
+        let rows = within(span, self.db.read().query_all_raw(statement)).await;
+        let rows = rows.map_err(read_error)?;
         Ok(rows.into_iter().map(Row).collect())
     }
 
@@ -87,7 +91,7 @@ impl SqlReadModels {
     ) -> Result<Vec<ShardPosition>, ReadError> {
         // Before the migrations the tables are missing, which would look like a defect.
         self.db.shards()?;
-        let rows = self.query(sql.to_owned(), values).await?;
+        let rows = self.query("projector_checkpoints", sql.to_owned(), values).await?;
         let position = |row: &Row| {
             Ok(ShardPosition { shard: row.number("shard")?, position: row.number("position")? })
         };
@@ -114,13 +118,19 @@ impl SqlReadModels {
     }
 
     /// The rows of the same query in every shard; `$1` is the shard.
-    async fn of_every_shard(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, ReadError> {
+    async fn of_every_shard(
+        &self,
+        table: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<Row>, ReadError> {
         let shards: Vec<u16> = (0..self.db.shards()?.count()).collect();
         let mut rows = Vec::new();
         for some in shards.chunks(SHARDS_AT_ONCE) {
             let asked = some.iter().map(|shard| {
                 let shard = Value::from(i64::from(*shard));
-                self.query(sql.to_owned(), std::iter::once(shard).chain(values.iter().cloned()))
+                let values = std::iter::once(shard).chain(values.iter().cloned());
+                self.query(table, sql.to_owned(), values)
             });
             rows.extend(try_join_all(asked).await?.into_iter().flatten());
         }
@@ -138,7 +148,7 @@ impl ReadModels for SqlReadModels {
             wallets::COLUMNS,
             wallets::TABLE
         );
-        let rows = self.query(sql, key_values(shard, key)).await?;
+        let rows = self.query(wallets::TABLE, sql, key_values(shard, key)).await?;
         let value = rows.first().map(wallets::state).transpose()?.map(|(_, state)| state);
         Ok(Projected { value, positions })
     }
@@ -159,7 +169,8 @@ impl ReadModels for SqlReadModels {
             after.into(),
             i64::from(limit).into(),
         ];
-        let rows = self.of_every_shard(&wallets_of(self.db.backend()), &values).await?;
+        let rows =
+            self.of_every_shard(wallets::TABLE, &wallets_of(self.db.backend()), &values).await?;
         let mut value = rows
             .iter()
             .map(|row| wallets::state(row).map(|(_, state)| state))
@@ -197,7 +208,7 @@ impl ReadModels for SqlReadModels {
         }
         values.push(i64::from(limit).into());
         sql.push_str(&format!(" ORDER BY t.version DESC LIMIT ${}", values.len()));
-        let rows = self.query(sql, values).await?;
+        let rows = self.query(ledger::TABLE, sql, values).await?;
         Ok(Projected { value: entries(&rows)?, positions })
     }
 
@@ -209,7 +220,7 @@ impl ReadModels for SqlReadModels {
              AND t.wallet_id = $3 ORDER BY t.version DESC LIMIT 1",
             ledger::TABLE
         );
-        let rows = self.query(sql, key_values(shard, key)).await?;
+        let rows = self.query(ledger::TABLE, sql, key_values(shard, key)).await?;
         let version = rows.first().map(|row| row.number("version")).transpose()?;
         Ok(Projected { value: version.unwrap_or(0), positions })
     }
@@ -222,7 +233,7 @@ impl ReadModels for SqlReadModels {
         let positions = self.positions(LEDGER).await?;
         let values: [Value; 3] =
             [tenant.as_str().into(), transfer_id.to_string().into(), LEGS.into()];
-        let rows = self.of_every_shard(&legs_of(self.db.backend()), &values).await?;
+        let rows = self.of_every_shard(ledger::TABLE, &legs_of(self.db.backend()), &values).await?;
         let mut value = entries(&rows)?;
         value.sort_by_key(|leg| leg.entry_type != EntryType::TransferOut);
         Ok(Projected { value, positions })
