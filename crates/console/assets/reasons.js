@@ -89,10 +89,10 @@ export function deadLetterAdvice(error) {
   );
 }
 
-/** What a difference's place means. */
+/** What a difference's place means, and whether a rebuild puts it right. */
 export const PLACES = {
-  read_model: { label: 'Read model', cure: 'A projection differs from the events: rebuild it.' },
-  ledger: { label: 'Ledger', cure: 'A projection differs from the events: rebuild it.' },
+  read_model: { label: 'Read model', rebuilt: true, cure: 'A projection differs from the events: rebuild it.' },
+  ledger: { label: 'Ledger', rebuilt: true, cure: 'A projection differs from the events: rebuild it.' },
   write_side: {
     label: 'Write side',
     cure: 'The row that commands decide on was edited. A rebuild does not touch it: find out who, and restore it.',

@@ -139,7 +139,7 @@ function axesOf(axis, steps) {
     ticks: { show: false },
   };
   return [
-    { ...shared, grid: { show: false }, size: 26, space: 58, incrs: TIME_STEPS, values: (u, splits) => splits.map((at) => clock(at, u.scales.x)) },
+    { ...shared, grid: { show: false }, size: 26, space: 76, incrs: TIME_STEPS, values: (u, splits) => splits.map((at) => clock(at, u.scales.x)) },
     { ...shared, size: sizeOf, space: 34, ...(steps && { incrs: steps }), values: (_u, splits) => splits.map(axis) },
   ];
 }

@@ -143,11 +143,15 @@ function progressOf() {
   };
 }
 
+/** Whether a rebuild met what it does not touch: the history itself, or what commands decide on. */
+const isLeft = ({ differences: found }) => found.some((d) => !PLACES[d.place].rebuilt);
+
 function outcomeOf({ kind, state, report }) {
   if (state === 'failed') return ['bad', 'Failed'];
   if (state === 'interrupted') return ['warn', 'Interrupted'];
   if (kind === 'drift' && report.differencesTotal) return ['bad', plural(report.differencesTotal, 'difference')];
   if (kind === 'drift') return ['ok', 'Nothing differs'];
+  if (isLeft(report)) return ['warn', 'Done, not all could be put right'];
   return ['ok', 'Done'];
 }
 
@@ -168,7 +172,7 @@ function ended(operation) {
     error && h('div', { class: 'failure' }, h('code', {}, error)),
     state === 'interrupted' && h('p', {}, 'Its process is gone. Ask for it again: a rebuild goes on where it stood.'),
     state === 'done' && verdict(operation),
-    report.differencesTotal > 0 && differences(report),
+    report.differencesTotal > 0 && differences(report, kind),
     report.tables.length > 0 && [h('h3', {}, 'Rows of each projection'), tables(kind, report.tables)],
     report.trialBalance.length > 0 && trialBalance(report.trialBalance),
   );
@@ -177,7 +181,7 @@ function ended(operation) {
 function verdict({ kind, report }) {
   if (kind === 'retry') return h('p', {}, `Replayed ${count(report.replayed)}; ${count(report.parked)} still parked.`);
   const parked = report.parked > 0 && ` ${plural(report.parked, 'dead letter')} met on the way: see above.`;
-  if (kind === 'rebuild') return h('p', {}, 'The projections say what the events say.', parked);
+  if (kind === 'rebuild') return h('p', {}, isLeft(report) ? 'Read model and ledger say what the events that can be read say.' : 'Read model and ledger say what the events say.', parked);
   return h('p', {}, report.differencesTotal ? 'What differs is below.' : 'Events, balances, read model and ledger say the same.', parked);
 }
 
@@ -196,12 +200,13 @@ function tables(kind, items) {
   });
 }
 
-function differences(report) {
+function differences(report, kind) {
+  const rebuilt = (place) => kind === 'rebuild' && PLACES[place].rebuilt;
   const places = [...new Set(report.differences.map((d) => d.place))];
   const shown = report.differences.length;
   return [
     h('h3', {}, `${plural(report.differencesTotal, 'difference')}${shown < report.differencesTotal ? `, the first ${count(shown)}` : ''}`),
-    h('ul', { class: 'cures' }, places.map((place) => h('li', {}, h('strong', {}, PLACES[place].label), ` · ${PLACES[place].cure}`))),
+    h('ul', { class: 'cures' }, places.map((place) => h('li', {}, h('strong', {}, PLACES[place].label), ` · ${rebuilt(place) ? 'It was put right.' : PLACES[place].cure}`))),
     table({
       caption: 'Differences',
       rows: report.differences,
