@@ -34,9 +34,9 @@ export function recovery(signal, operation, changed) {
     hint: session.operates ? 'Leave it empty for all wallets.' : 'The wallet to look at.',
   });
   const result = h('div', {});
-  const follow = (id) => {
+  const follow = (id, began) => {
     lastSeen = id;
-    watch(id, result, signal, changed);
+    watch(id, result, signal, changed, began);
   };
   const check = button('Check for drift', { onClick: () => begin('drift', check) });
   const rebuild = button('Rebuild …', { onClick: () => begin('rebuild', rebuild) });
@@ -55,16 +55,16 @@ export function recovery(signal, operation, changed) {
   async function start(kind, walletId) {
     try {
       const began = await post(['admin', 'recovery', kind], walletId ? { walletId } : undefined, { signal });
-      follow(began.id);
+      follow(began.id, true);
       return `${KINDS[kind].name} began.`;
     } catch (problem) {
       if (problem.code !== 'operation-running') throw problem;
-      follow(problem.operationId);
+      follow(problem.operationId, true);
       return `${KINDS[kind].name}: one is running already, and is shown.`;
     }
   }
 
-  if (operation ?? lastSeen) follow(operation ?? lastSeen);
+  if (operation ?? lastSeen) follow(operation ?? lastSeen, false);
   return card(
     'Check and rebuild',
     { note: 'A check compares events, balances, read model and ledger, and changes nothing. A rebuild puts the projections right. Both run beside live traffic.' },
@@ -92,36 +92,50 @@ function questionOf(kind, walletId) {
   };
 }
 
-function watch(id, result, signal, changed) {
+/**
+ * Follows an operation to its end.
+ * @param {boolean} began whether it was begun here; the end of an older one is shown, not announced
+ */
+function watch(id, result, signal, changed, began) {
   const done = new AbortController();
   const until = AbortSignal.any([signal, done.signal]);
   const shown = progressOf();
+  let ran = began;
   replace(result, shown.element);
+
+  function end(...content) {
+    done.abort();
+    replace(result, content);
+  }
+
+  async function look() {
+    const operation = await get(['admin', 'operations', id], {}, until);
+    if (id !== lastSeen) {
+      done.abort();
+      return;
+    }
+    shown.update(operation);
+    ran ||= operation.state === 'running';
+    if (operation.state === 'running') return;
+    end(ended(operation));
+    if (ran) tell(operation, changed);
+  }
 
   every(
     POLL_MS,
-    async () => {
-      try {
-        const operation = await get(['admin', 'operations', id], {}, until);
-        if (id !== lastSeen) done.abort();
-        if (until.aborted) return;
-        shown.update(operation);
-        if (operation.state === 'running') return;
-        done.abort();
-        const [tone, label] = outcomeOf(operation);
-        announce(tone === 'ok' ? 'ok' : 'bad', `${KINDS[operation.kind].name}: ${label}`);
-        replace(result, ended(operation));
-        changed();
-      } catch (problem) {
-        if (until.aborted) return;
-        // A server that is away comes back; an operation that is not known does not.
-        if (problem.status === undefined) return;
-        done.abort();
-        replace(result, problemBox(problem));
-      }
-    },
+    () =>
+      look().catch((problem) => {
+        // A server that is away or busy is asked again; what it refuses stays refused.
+        if (!until.aborted && problem.status < 500 && problem.status !== 429) end(problemBox(problem));
+      }),
     until,
   );
+}
+
+function tell(operation, changed) {
+  const [tone, label] = outcomeOf(operation);
+  announce(tone === 'ok' ? 'ok' : 'bad', `${KINDS[operation.kind].name}: ${label}`);
+  changed();
 }
 
 function progressOf() {
