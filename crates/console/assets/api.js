@@ -17,6 +17,9 @@ export function hasKey() {
   return key !== null;
 }
 
+/** Longer than the server itself waits for anything before it says so. */
+const ANSWER_MS_MAX = 30_000;
+
 /** Emits when a credential that was good no longer is, or one is needed by now. */
 export const refused = new Emitter();
 
@@ -47,15 +50,17 @@ export class Unreachable extends Error {
 /**
  * One request; resolves to any answer that came.
  * @param {string} path
- * @param {{method?: string, body?: string, headers?: object, signal?: AbortSignal, credential?: string}} [options]
+ * @param {{method?: string, body?: string, headers?: object, signal?: AbortSignal, credential?: string, timeoutMs?: number|null}} [options]
+ *   `timeoutMs` is `null` for a stream, which has no end
  */
-export async function send(path, { method = 'GET', body, headers = {}, signal, credential = key } = {}) {
+export async function send(path, { method = 'GET', body, headers = {}, signal, credential = key, timeoutMs = ANSWER_MS_MAX } = {}) {
   const sent = { ...headers };
   if (credential) sent.Authorization = `Bearer ${credential}`;
   if (body !== undefined) sent['Content-Type'] = 'application/json';
+  const ends = [signal, timeoutMs && AbortSignal.timeout(timeoutMs)].filter(Boolean);
   try {
     // Nothing of an answer stays in the browser's cache, and no cookie goes along.
-    return await fetch(path, { method, body, headers: sent, signal, cache: 'no-store', credentials: 'omit' });
+    return await fetch(path, { method, body, headers: sent, signal: AbortSignal.any(ends), cache: 'no-store', credentials: 'omit' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     lose();

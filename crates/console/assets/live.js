@@ -72,7 +72,7 @@ async function follow(signal) {
   while (!signal.aborted) {
     set('connecting');
     try {
-      const answer = await send('/admin/live', { signal, headers: { Accept: 'text/event-stream' } });
+      const answer = await send('/admin/live', { signal, timeoutMs: null, headers: { Accept: 'text/event-stream' } });
       if (!answer.ok && !(await comesAgain(answer))) return;
       if (answer.ok) {
         pauseMs = PAUSE_MS_MIN;

@@ -15,6 +15,7 @@ import * as audit from './views/audit.js';
 import * as deadLetter from './views/dead-letter.js';
 import * as deadLetters from './views/dead-letters.js';
 import * as overview from './views/overview.js';
+import { forgetOperation } from './views/projectors/recovery.js';
 import * as projectors from './views/projectors.js';
 import * as transfer from './views/transfer.js';
 import * as tryIt from './views/try.js';
@@ -101,6 +102,8 @@ function enter() {
 function askToSignIn(note) {
   live.stop();
   signOut();
+  wallets.lookFor('');
+  forgetOperation();
   bar.show([]);
   document.title = 'Sign in · Wallex';
   replace(main, signInView({ signal: freshSignal(), note, entered: enter }));
