@@ -6,7 +6,6 @@ import {
   ago,
   amount,
   axisSum,
-  bytes,
   duration,
   money,
   parseAmount,
@@ -137,11 +136,6 @@ describe('other words', () => {
 
   it('name actions', () => {
     assert.equal(words('dead_letter.replay'), 'Dead letter replay');
-  });
-
-  it('measure disks', () => {
-    assert.equal(bytes(0, 'en'), '0\u00a0B');
-    assert.equal(bytes(1_500_000, 'en'), '1.5\u00a0MB');
   });
 
   it('fit on axes', () => {

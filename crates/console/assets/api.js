@@ -24,7 +24,7 @@ const ANSWER_MS_MAX = 30_000;
 export const refused = new Emitter();
 
 /** An answer that is not a success, as `application/problem+json` says it. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, body, correlationId) {
     super(body.detail ?? body.title ?? `The server answered ${status}`);
     this.status = status;

@@ -129,13 +129,6 @@ export function percent(done, total, locale) {
   return numberFormat(locale, options).format(floored);
 }
 
-/** Bytes of a disk: `1.5 MB`. */
-export function bytes(value, locale) {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(value, 1)) / 3));
-  return figure(value / 1000 ** step, locale) + NBSP + units[step];
-}
-
 /** A moment in the browser's own zone: `29 Nov 2026, 11:41:39`. */
 export function localTime(iso, locale) {
   const options = { dateStyle: 'medium', timeStyle: 'medium' };

@@ -7,7 +7,7 @@ import { match, parts } from './router.js';
 import { identify, session, signOut } from './session.js';
 import { connectionBanner } from './ui/banner.js';
 import { header } from './ui/header.js';
-import { problemBox, empty, skeleton } from './ui/states.js';
+import { empty, skeleton } from './ui/states.js';
 import { loadable } from './ui/loadable.js';
 import { clearMessages } from './ui/toasts.js';
 import { signInView } from './views/sign-in.js';

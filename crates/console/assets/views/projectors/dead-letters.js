@@ -34,7 +34,7 @@ export function deadLettersCard(signal) {
 }
 
 /** Where a dead letter's own page is. */
-export function letterLink({ projector, tenant, walletId }) {
+function letterLink({ projector, tenant, walletId }) {
   return link('dead-letters', projector, tenant, walletId);
 }
 
