@@ -8,6 +8,7 @@ import { h } from '../dom.js';
  * @param {Array<{label: string, cell: (row: object) => any, num?: boolean, head?: boolean, className?: string}>} table.columns
  * @param {object[]} table.rows
  *
+ * Columns of the class `optional` go first where there is little room: what they say stands elsewhere too.
  * The roles are said again because a table whose display was changed by style loses them.
  */
 export function table({ caption, columns, rows, className = '' }) {
@@ -39,7 +40,8 @@ function scrollByKeyboard(box, caption) {
 }
 
 function headOf(column) {
-  return h('th', { scope: 'col', role: 'columnheader', class: column.num ? 'num' : '' }, column.label);
+  const className = [column.num && 'num', column.className?.includes('optional') && 'optional'].filter(Boolean).join(' ');
+  return h('th', { scope: 'col', role: 'columnheader', class: className }, column.label);
 }
 
 function cellOf(column, row) {

@@ -44,13 +44,13 @@ function list(items) {
     rows: items,
     columns: [
       { label: 'Wallet', head: true, cell: (d) => h('a', { class: 'mono', href: letterLink(d) }, d.walletId) },
-      session.operates && { label: 'Tenant', cell: (d) => d.tenant },
+      session.operates && { label: 'Tenant', className: 'optional', cell: (d) => d.tenant },
       { label: 'Projector', cell: (d) => d.projector },
       { label: 'Event', cell: (d) => `${d.eventType}, version ${d.version}` },
       { label: 'Error', className: 'wide', cell: (d) => d.error },
-      { label: 'Waiting behind', num: true, cell: (d) => count(d.queuedEvents) },
-      { label: 'Tried', num: true, cell: (d) => `${count(d.attempts)} ×` },
-      { label: 'Parked', cell: (d) => time(d.parkedAt, { relative: true }) },
+      { label: 'Waiting behind', num: true, className: 'optional', cell: (d) => count(d.queuedEvents) },
+      { label: 'Tried', num: true, className: 'optional', cell: (d) => `${count(d.attempts)} ×` },
+      { label: 'Parked', className: 'optional', cell: (d) => time(d.parkedAt, { relative: true }) },
       {
         label: 'What to do',
         cell: (d) =>

@@ -89,7 +89,7 @@ function statementTable(items, wallet) {
       { label: 'Reference', className: 'mono line-reference', cell: (l) => l.reference ?? '' },
       { label: `Amount, ${wallet.currency}`, num: true, className: 'line-amount', cell: movement },
       { label: `Balance, ${wallet.currency}`, num: true, className: 'strong line-balance', cell: (l) => bareSum(l.balanceAfter, l.currency) },
-      { label: 'Version', num: true, className: 'muted line-version', cell: (l) => String(l.version) },
+      { label: 'Version', num: true, className: 'muted line-version optional', cell: (l) => String(l.version) },
     ],
   });
 }
