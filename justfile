@@ -5,6 +5,8 @@ target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
 # A private PostgreSQL for one command, or the server of WALLEX_TEST_POSTGRES_URL.
 with_postgres := target / "debug/with-postgres"
 venv := target / "schemathesis"
+# What npm installs for the tests in a browser.
+browser_tests := target / "browser-tests"
 # Without a sanitizer a stable compiler will do: there is no unsafe code of ours to sanitize. With
 # nightly, FUZZ_TOOLCHAIN=+nightly and FUZZ_SANITIZER=address look at the dependencies, too.
 cargo_fuzz := "cargo " + env("FUZZ_TOOLCHAIN", "") + " fuzz"
@@ -30,7 +32,7 @@ test: _nextest
     # .ci/run's own tools stay under 45.
     declare -A budget=(
         [format]=1 [lints]=7 [build]=9 [docs]=2 [doc-tests]=1 [dependencies]=1 [schemathesis]=3 [chaos]=5
-        [tests]=7
+        [browser]=4 [tests]=7
     )
     declare -a took=() wrong=()
 
@@ -71,6 +73,8 @@ test: _nextest
     [[ -z ${WALLEX_TEST_SCHEMATHESIS:-} ]] || stage schemathesis just _run_schemathesis
     # .ci/run asks for it: every row of the matrix of faults.
     [[ -z ${WALLEX_TEST_CHAOS:-} ]] || stage chaos {{quote(target / "debug/wallex-chaos")}} matrix --quick
+    # .ci/run asks for it where Node and Chromium are.
+    [[ -z ${WALLEX_TEST_BROWSER:-} ]] || stage browser just _run_browser
     stage tests all_tests
 
     printf '\n== what each stage took\n'
@@ -110,6 +114,16 @@ postgres +COMMAND:
 server DATABASE +COMMAND:
     cargo build --workspace --bins
     {{quote(target / "debug/with-server")}} {{quote(DATABASE)}} -- {{COMMAND}}
+
+# Use the console in a real browser, against a real server on PostgreSQL: all tests, or those of FILES (needs Node and Chromium).
+test-browser *FILES: _browser
+    cargo build --workspace --bins
+    just _run_browser {{FILES}}
+
+# Take the pictures of docs/console after a quarter of an hour of traffic.
+console-pictures: _browser
+    cargo build --workspace --bins
+    WALLEX_PICTURES=docs/console {{quote(with_postgres)}} -- node tests/browser/console-pictures.mjs
 
 # Fuzz the API along its OpenAPI description, on both databases (needs Python and PyPI).
 schemathesis *ARGS: _schemathesis
@@ -308,6 +322,43 @@ _schemathesis:
     {{quote(venv)}}/bin/pip install --quiet 'schemathesis==4.32.5'
 
 [private]
+_browser:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || {
+        echo "The tests in a browser need Node 20 or later: https://nodejs.org, or apt-get install nodejs npm" >&2
+        exit 1
+    }
+    found=${CHROMIUM:-$(command -v chromium chromium-browser google-chrome | head -n 1 || true)}
+    if [[ -z $found ]]; then
+        # A machine of CI's own installs it; nobody's desk is changed without being asked.
+        if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+            echo "The tests in a browser need Chromium: apt-get install chromium, or name one in CHROMIUM" >&2
+            exit 1
+        fi
+        apt-get install --yes --no-install-recommends chromium >/dev/null \
+            || { apt-get update && apt-get install --yes --no-install-recommends chromium; } >/dev/null
+    fi
+    mkdir -p {{quote(browser_tests)}}
+    cmp -s tests/browser/package-lock.json {{quote(browser_tests)}}/node_modules/.installed && exit
+    cp tests/browser/package.json tests/browser/package-lock.json {{quote(browser_tests)}}
+    npm ci --prefix {{quote(browser_tests)}} --no-audit --no-fund
+    cp tests/browser/package-lock.json {{quote(browser_tests)}}/node_modules/.installed
+
+[private]
+_run_browser *FILES:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    files=()
+    for name in {{FILES}}; do files+=("tests/browser/$name.test.mjs"); done
+    ((${#files[@]})) || files=(tests/browser/*.test.mjs)
+    export WALLEX_BROWSER_MODULES={{quote(browser_tests)}} WALLEX_TEST_BINARY={{quote(target / "debug/wallex")}}
+    # What the page computes, without a browser.
+    node --test crates/console/assets-tests/*.test.js
+    # One after the other: each has a server and a browser of its own.
+    {{quote(with_postgres)}} -- node --test --test-concurrency=1 "${files[@]}"
+
+[private]
 _cargo_fuzz:
     @cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 
@@ -317,6 +368,7 @@ _run_schemathesis *ARGS:
     set -euo pipefail
     here=$PWD/tests/schemathesis
     export SCHEMATHESIS_HOOKS=$here/hooks.py PYTHONDONTWRITEBYTECODE=1
+    # What has no end is left out: a stream.
     # What it notes down goes there, a folder for each database.
     cd {{quote(venv)}}
     # A server that asks who calls is called with WALLEX_KEY, and as nobody where the check of
@@ -328,7 +380,8 @@ _run_schemathesis *ARGS:
     on() {
         mkdir -p "on-$1" && cd "on-$1"
         {{quote(target / "debug/with-server")}} "$1" -- \
-            sh -c "$ask" sh ../bin/schemathesis --config-file "$here/schemathesis.toml" run {{ARGS}}
+            sh -c "$ask" sh ../bin/schemathesis --config-file "$here/schemathesis.toml" run \
+            --exclude-operation-id followLive {{ARGS}}
     }
     # At once: most of the time the one waits for the other's core, and neither for its own server.
     on sqlite >on-sqlite.log 2>&1 & sqlite=$!

@@ -14,8 +14,10 @@ use crate::problem::Problem;
 use crate::routes::{OPENAPI_JSON, not_found};
 
 static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi_json()));
+/// Without the bar at the top, which asks for the descriptions of other servers: none may be asked
+/// here, and its picture brings a style that the policy of pages does not allow.
 static PAGE: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from(OPENAPI_JSON)));
+    LazyLock::new(|| Arc::new(Config::from(OPENAPI_JSON).use_base_layout()));
 
 /// This description
 #[utoipa::path(
