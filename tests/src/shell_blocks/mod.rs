@@ -19,11 +19,12 @@ use crate::deployment::{read, root};
 pub(crate) use self::compare::fits;
 pub(crate) use self::page::blocks;
 
-const RUN: [&str; 9] = [
+const RUN: [&str; 10] = [
     "README.md",
     "docs/API-GUIDE.md",
     "docs/API.md",
     "docs/BACKUP.md",
+    "docs/CONSOLE.md",
     "docs/DEPLOYMENT.md",
     "docs/GETTING-STARTED.md",
     "docs/RUNBOOK.md",
@@ -103,6 +104,11 @@ fn backup_and_restore_do_what_they_say() {
         );
     }
     does_what_it_says("docs/BACKUP.md", &on_postgres());
+}
+
+#[test]
+fn the_page_of_the_console_does_what_it_says() {
+    does_what_it_says("docs/CONSOLE.md", &Session::new());
 }
 
 #[test]
