@@ -102,3 +102,17 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::unhex;
+
+    #[test]
+    fn a_hash_is_64_digits() {
+        let digits = "00ff".repeat(16);
+        assert_eq!(unhex(&digits).map(|bytes| (bytes[0], bytes[31])), Some((0, 255)));
+        for other in ["", "00", &digits[2..], &format!("{digits}00"), &"xy".repeat(32)] {
+            assert_eq!(unhex(other), None, "{other}");
+        }
+    }
+}

@@ -45,7 +45,12 @@ pub async fn create(
     shards: Shards,
     rows: &[(&WalletKey, End<'_>)],
 ) -> Result<(), DbErr> {
-    creation(shards, rows).execute(conn).await.map(drop)
+    let written = creation(shards, rows).execute(conn).await?;
+    if written == rows.len() as u64 {
+        Ok(())
+    } else {
+        Err(DbErr::Custom(format!("{written} of {} wallets were written", rows.len())))
+    }
 }
 
 /// Inserts `events`, whose positions are final.

@@ -286,3 +286,25 @@ impl LockedWallets for Locked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnAcquireErr, RuntimeErr, SqlxError};
+
+    use super::*;
+
+    fn failed(error: SqlxError) -> DbErr {
+        DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+    }
+
+    #[test]
+    fn only_an_answer_that_was_lost_may_have_said_that_all_is_done() {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(may_have_committed(&failed(SqlxError::Io(reset))));
+        // Nothing was sent.
+        assert!(!may_have_committed(&DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)));
+        // It answered.
+        assert!(!may_have_committed(&failed(SqlxError::RowNotFound)));
+        assert!(!may_have_committed(&DbErr::Custom("refused".to_owned())));
+    }
+}

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use wallex_database::Database;
+use sea_orm::ConnectionTrait as _;
+use wallex_database::{Backend, Database};
 use wallex_idempotency::stored_records;
-use wallex_ports::{Committer, StoredRecord, Unit, UnitOutcome};
+use wallex_outbox::Tail;
+use wallex_ports::{CommitError, Committer, StoredRecord, Unit, UnitOutcome};
 use wallex_testkit::{Inspector, TempDatabase, eventually, on_both_databases};
+
+use crate::SqlCommitter;
+use crate::batch::Batch;
 
 use super::fixture::{claim, committer, credit, key, migrated, open, refusal, scope, unit};
 
@@ -19,6 +24,8 @@ on_both_databases!(
     concurrent_batches_take_gapless_positions,
     decisions_under_a_lock_do_not_conflict,
     a_dropped_lock_writes_nothing,
+    what_was_committed_is_told_with_its_positions,
+    a_row_that_the_database_leaves_out_fails_the_batch,
 );
 
 async fn commit(db: &Arc<Database>, units: Vec<Unit>) -> Vec<UnitOutcome> {
@@ -208,4 +215,49 @@ async fn a_dropped_lock_writes_nothing(database: TempDatabase) {
     })
     .await;
     assert_eq!(Inspector::open(&database).await.audit().await["a"].balance(), 11);
+}
+
+async fn what_was_committed_is_told_with_its_positions(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let tail = Arc::new(Tail::default());
+    let committer = SqlCommitter::new(Arc::clone(&db), Arc::clone(&tail));
+    let a = open("a", 1);
+    let (a2, shard) = (credit(&a), db.shards().expect("migrated").of_wallet(&key("a")));
+    let a3 = credit(&a2);
+    for batch in [vec![unit(None, vec![a]), unit(None, vec![a2])], vec![unit(None, vec![a3])]] {
+        committer.commit(batch.into()).await.expect("committed");
+    }
+    let told = tail.after(shard, 0, usize::MAX);
+    let told: Vec<_> =
+        told.iter().flat_map(|batch| batch.iter().map(|e| (e.position, e.version))).collect();
+    assert_eq!(told, [(1, 1), (2, 2), (3, 3)]);
+}
+
+async fn a_row_that_the_database_leaves_out_fails_the_batch(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let inspector = Inspector::open(&database).await;
+    let before = inspector.counts().await;
+    let trigger = match db.backend() {
+        Backend::Sqlite => {
+            "CREATE TRIGGER leave_out BEFORE INSERT ON wallet_streams \
+             BEGIN SELECT RAISE(IGNORE); END"
+        }
+        Backend::Postgres => {
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RETURN NULL; END'; CREATE TRIGGER leave_out BEFORE INSERT ON wallet_streams \
+             FOR EACH ROW EXECUTE FUNCTION leave_out()"
+        }
+    };
+    db.write().execute_unprepared(trigger).await.expect("a trigger");
+    let units = vec![unit(Some(claim("k", "")), vec![open("a", 1)])];
+    let failed = committer(&db).commit(units.into()).await;
+    assert!(matches!(failed, Err(CommitError::Storage(_))), "{failed:?}");
+    assert_eq!(inspector.counts().await, before);
+}
+
+#[test]
+fn units_that_others_were_always_faster_than_are_to_be_decided_again() {
+    let a = open("a", 1);
+    let units = [unit(None, vec![a.clone()]), unit(None, vec![credit(&a)])];
+    assert_eq!(Batch::new(&units).defeated(), vec![VersionConflict; 2]);
 }
