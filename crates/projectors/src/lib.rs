@@ -2,10 +2,10 @@
 
 mod apply;
 mod checkpoint;
-mod dead_letters;
 mod event;
 mod fold;
 mod ledger;
+mod letters;
 mod metric_names;
 mod new_batch;
 mod parking;
@@ -30,17 +30,24 @@ mod worker;
 mod tests;
 
 pub use checkpoint::Seat;
-pub use dead_letters::SqlDeadLetters;
 pub use event::{Batch, Discarded, Event};
 pub use ledger::{Ledger, project_ledger};
+pub use letters::{LetterStore, LetterTransaction, SqlDeadLetters, discard_letter, replay_letter};
 pub use parking::{Filled, Parking};
 pub use projector::{ApplyError, Poison, Projector};
 pub use queries::SqlReadModels;
 pub use read_model::{ReadModel, project_wallets};
-pub use reconcile::{Broken, Findings, Mode, Span, Spot, Stretch};
-pub use recovery::{RecoverySettings, SqlRecovery};
+pub use reconcile::{
+    Broken, Findings, LineRow, LineRows, Mode, Span, Spot, StateRow, StateRows, Stretch,
+    compare_head, compare_lines, compare_states,
+};
+pub use recovery::{
+    Aside, Begun, Mine, Operations, PageTransaction, RecoverySettings, RecoveryStore, SqlRecovery,
+    Stand, Visit,
+};
 pub use rows::{Found, LedgerRows, Move, WalletRows};
 pub use status::SqlProjectors;
 pub use store::{ProjectorStore, ProjectorTransaction};
 pub use supervisor::{WorkerTasks, Workers, projectors};
+pub use walk::{Content, Written};
 pub use worker::{LEASE, Signals, Worker, WorkerSettings};

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use wallex_application::{CommandLane, LanePorts, LaneTask};
 use wallex_outbox::Tail;
+use wallex_projectors::Operations;
 
 use crate::answers::PlainAnswers;
-use crate::store::NodePorts;
+use crate::store::{Asked, NodePorts, SimulatedLetters, SimulatedRecoveryStore};
 use crate::workers::Workers;
 use crate::world::World;
 
@@ -17,6 +18,10 @@ use crate::world::World;
 pub(crate) struct Node {
     pub(crate) life: Arc<Life>,
     pub(crate) lane: CommandLane,
+    pub(crate) ports: Arc<NodePorts>,
+    pub(crate) operations: Operations,
+    /// The dead letters, by hand.
+    pub(crate) letters: Arc<SimulatedLetters>,
     running: Mutex<Option<(LaneTask, Workers)>>,
 }
 
@@ -59,8 +64,32 @@ pub(crate) fn start(world: &Arc<World>, index: usize) {
     let (lane, task) = CommandLane::spawn(lane_ports, world.odds.lane());
     world.note(format_args!("node {index} starts"));
     let workers = Workers::start(&ports, &lane);
+    let operations = operations(&ports);
+    tokio::spawn(upkeep(operations.clone(), Arc::clone(&world)));
+    let letters = Arc::new(SimulatedLetters { ports: Arc::clone(&ports), asked: None });
     let running = Mutex::new(Some((task, workers)));
-    world.nodes()[index] = Some(Arc::new(Node { life, lane, running }));
+    world.nodes()[index] = Some(Arc::new(Node { life, lane, ports, operations, letters, running }));
+}
+
+fn operations(ports: &Arc<NodePorts>) -> Operations {
+    let asked = Arc::<Asked>::default();
+    let letters = SimulatedLetters { ports: Arc::clone(ports), asked: Some(Arc::clone(&asked)) };
+    let store = SimulatedRecoveryStore { ports: Arc::clone(ports), asked };
+    Operations::new(Arc::new(store), Arc::new(letters), ports.clone())
+}
+
+/// Tries again what is stale, as the server does. In a node that is dead it stands still at its next step.
+async fn upkeep(operations: Operations, world: Arc<World>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(world.odds.recovery_ms)).await;
+        for told in
+            [operations.resume_interrupted().await.map(drop), operations.retry_parked().await]
+        {
+            if let Err(error) = told {
+                world.note(format_args!("upkeep: {error}"));
+            }
+        }
+    }
 }
 
 /// Kills the node of `life`: whatever it was about to do stays undone, its memory and its locks are
@@ -80,6 +109,7 @@ fn bury(world: &Arc<World>, life: &Life) {
     world.nodes()[index] = None;
     let mut tables = world.tables();
     tables.locks.retain(|_, (_, holder)| *holder != index);
+    tables.operations_held = tables.operations_held.filter(|(_, holder, _)| *holder != index);
     for row in tables.projections.values_mut() {
         row.held = row.held.filter(|(_, holder, _)| *holder != index);
     }
@@ -105,7 +135,11 @@ pub(crate) async fn stop(world: &Arc<World>, node: &Node) {
     let ended = tokio::select! {
         biased;
         () = node.life.end() => false,
-        () = async { task.shutdown().await; workers.shutdown().await } => true,
+        () = async {
+            task.shutdown().await;
+            node.operations.shutdown().await;
+            workers.shutdown().await;
+        } => true,
     };
     // The last answers are on their way.
     tokio::time::sleep(Duration::from_millis(1)).await;

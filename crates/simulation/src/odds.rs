@@ -58,6 +58,18 @@ pub(crate) struct Odds {
     pub(crate) unprojectable: u64,
     /// Events that a projector applies in one transaction, at most.
     pub(crate) batch_events_max: u32,
+    /// How often an operator may do something, and something may come over the tables.
+    pub(crate) acts: u64,
+    /// An event becomes one that nobody can decode.
+    pub(crate) undecodable: u64,
+    /// A row of a projection is edited or deleted by hand.
+    pub(crate) spoiled: u64,
+    /// An operator does something.
+    pub(crate) operated: u64,
+    /// Events that a rebuild or a drift check looks at in one transaction, at most.
+    pub(crate) page_events: u32,
+    /// How often a node looks for what is to be tried again.
+    pub(crate) recovery_ms: u64,
     /// How far the clock of each node is off.
     pub(crate) skew_ms: [i64; 2],
 
@@ -79,6 +91,7 @@ impl Odds {
         let (lost, panic, unreadable) = (fault(80), fault(20), fault(60));
         let (slow, stuck, crash, stop) = (fault(100), fault(15), fault(25), fault(40));
         let (poisoned, hang_up, unprojectable) = (fault(30), fault(250), fault(60));
+        let (undecodable, spoiled, operated) = (fault(300), fault(200), fault(900));
         let mut skew = || {
             let skewed = !calm && dice.chance(300);
             let ms = i64::try_from(dice.below(7_200_000)).unwrap_or(0) - 3_600_000;
@@ -110,6 +123,12 @@ impl Odds {
             poisoned,
             unprojectable,
             batch_events_max: dice.pick(&[1, 2, 5, 64]),
+            acts: dice.pick(&[0, 6, 20]),
+            undecodable,
+            spoiled,
+            operated,
+            page_events: dice.pick(&[1, 2, 5, 64]),
+            recovery_ms: dice.pick(&[300, 2_000, 10_000]),
             skew_ms,
             queue_len_max: dice.pick(&[1, 4, 64]),
             batch_units_max: dice.pick(&[1, 2, 3, 8]),

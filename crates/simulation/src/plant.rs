@@ -33,11 +33,19 @@ pub enum Plant {
     CheckpointWithoutEffect,
     /// A projector writes under a lease that is no longer its own.
     LeaseNotFenced,
+    /// One of the nodes is not told that a projector was stopped.
+    StopNotTold,
+    /// A letter is deleted although what waits behind it is not applied.
+    LettersLost,
+    /// How far a rebuild has come is written, and what some of its pages put right is not.
+    PageWithoutEffect,
+    /// A drift check is not told of some rows that stand.
+    RowsNotRead,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::VersionsNotChecked,
         Self::ReadsNotVerified,
         Self::DependantsOfTheFallen,
@@ -53,5 +61,9 @@ impl Plant {
         Self::EffectWithoutCheckpoint,
         Self::CheckpointWithoutEffect,
         Self::LeaseNotFenced,
+        Self::StopNotTold,
+        Self::LettersLost,
+        Self::PageWithoutEffect,
+        Self::RowsNotRead,
     ];
 }

@@ -11,8 +11,10 @@ use wallex_ports::{KeyScope, RequestHash};
 
 use crate::checks;
 use crate::client::{self, PATIENCE};
+use crate::finale;
 use crate::history::End;
 use crate::node;
+use crate::operator;
 use crate::plant::Plant;
 use crate::store::Projection;
 use crate::violation::{Check, Violation};
@@ -20,7 +22,7 @@ use crate::wish::{What, Wish};
 use crate::world::{NODES, World};
 
 /// Once nothing goes wrong any more, what went wrong before has passed after this long.
-const RECOVERY: Duration = Duration::from_secs(60);
+pub(crate) const RECOVERY: Duration = Duration::from_secs(60);
 /// How often what is unknown is asked for, a second apart, before it counts as lost.
 const RESOLVE_TRIES_MAX: u64 = 60;
 /// What was answered is asked for once more, so often at most.
@@ -76,14 +78,21 @@ async fn live(options: &Options) -> Outcome {
     }
     let clients = (0..world.odds.clients).map(|n| tokio::spawn(client::client(world.clone(), n)));
     let clients: Vec<_> = clients.collect();
+    let operator = tokio::spawn(operator::operator(world.clone()));
     for client in clients {
         if let Err(error) = client.await {
             world.violated(Check::Liveness, format!("a client ended badly: {error}"));
         }
     }
+    if let Err(error) = operator.await {
+        world.violated(Check::Liveness, format!("the operator ended badly: {error}"));
+    }
     world.end_faults();
     recover(&world).await;
+    finale::mend(&world).await;
     resolve(&world).await;
+    catch_up(&world).await;
+    finale::prove(&world).await;
     catch_up(&world).await;
     checks::check(&world);
     let violations = world.take_violations();

@@ -25,6 +25,10 @@ pub enum Check {
     Projection,
     /// Who has no lease writes nothing.
     Lease,
+    /// A projector that was stopped applies nothing by itself.
+    Steering,
+    /// What drift checks and rebuilds report is what differs.
+    Report,
 }
 
 impl fmt::Display for Check {
@@ -40,6 +44,8 @@ impl fmt::Display for Check {
             Self::State => "states are folds",
             Self::Projection => "projections stand where their checkpoints do",
             Self::Lease => "only the holder of the lease writes",
+            Self::Steering => "stopped means that nothing is applied",
+            Self::Report => "reports are true",
         })
     }
 }

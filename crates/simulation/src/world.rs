@@ -126,6 +126,12 @@ impl World {
         self.note(format_args!("faults end"));
     }
 
+    /// From now on things go wrong again.
+    pub(crate) fn begin_faults(&self) {
+        self.faulty.store(true, Ordering::Relaxed);
+        self.note(format_args!("faults begin"));
+    }
+
     /// Lets time pass as a step of the store does: mostly little, sometimes much, rarely more than
     /// anybody waits for.
     pub(crate) async fn dally(&self) {

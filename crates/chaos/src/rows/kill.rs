@@ -1,8 +1,11 @@
 //! Rows 1 and 2: the server dies.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use rustix::process::{Pid, Signal, kill_process};
-use wallex_testkit::Backend;
+use tokio::time::timeout;
+use wallex_testkit::{Backend, Server};
 
 use super::Ran;
 use crate::context::Context;
@@ -13,6 +16,8 @@ use crate::trial::Trial;
 const AROUND_COMMIT: [&str; 3] = ["before-commit", "after-commit", "before-answer"];
 /// A point is passed by every batch, or by every answer: so many times at most before it kills.
 const PASSES_MAX: u64 = 60;
+/// How long a server may take to reach the point that it dies at.
+const REACHED_MAX: Duration = Duration::from_secs(30);
 /// So many clients, so that batches are large.
 const CLIENTS_FACTOR: usize = 3;
 
@@ -41,10 +46,18 @@ async fn dies_at(trial: &mut Trial, point: &str) {
     trial.stand.set("WALLEX_CRASH_AT", format!("{point}:{passes}"));
     trial.stand.servers[0].kill_nine();
     trial.restart(0).await;
-    trial.stand.servers[0].wait().await;
+    dies(&mut trial.stand.servers[0]).await;
     trial.injected();
     trial.stand.unset("WALLEX_CRASH_AT");
     trial.restart(0).await;
+}
+
+/// Waits until `server` has died at its point. One that does not come there, because nothing brings it there any
+/// more, dies all the same.
+pub(super) async fn dies(server: &mut Server) {
+    if timeout(REACHED_MAX, server.wait()).await.is_err() {
+        server.kill_nine();
+    }
 }
 
 /// Row 2.

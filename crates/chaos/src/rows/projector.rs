@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use wallex_testkit::{Backend, Server};
 
 use super::Ran;
+use super::kill::dies;
 use crate::context::Context;
 use crate::stand::{Settings, wallex};
 use crate::trial::Trial;
@@ -27,7 +28,7 @@ pub(crate) async fn killed(cx: &Context, backend: Backend) -> Result<Ran> {
         let point = POINTS[usize::try_from(n).unwrap_or(0) % POINTS.len()];
         if cx.has_points {
             let at = format!("{point}:{}", trial.rng.u64(1..PASSES_MAX));
-            worker(&trial, &[("WALLEX_CRASH_AT", at)]).wait().await;
+            dies(&mut worker(&trial, &[("WALLEX_CRASH_AT", at)])).await;
         } else {
             let mut worker = worker(&trial, &[]);
             sleep(WORK.mul_f64(1.0 + trial.rng.f64())).await;

@@ -28,23 +28,32 @@ pub(crate) async fn reconcile_heads(
         let rows = tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?;
         for row in rows.into_iter().map(Row) {
             let Ok(key) = tables::key(&row) else { continue };
-            let Some(expected) = heads.get(&key) else { continue };
-            let found = match row.hash("last_hash") {
-                Ok(found) if found == *expected => continue,
-                Ok(found) => found.to_string(),
-                Err(error) => sentence(&error),
-            };
-            findings.differ(|| Difference {
-                tenant: key.tenant.to_string(),
-                wallet_id: key.wallet_id.to_string(),
-                place: Place::WriteSide,
-                version: None,
-                what: "last_hash".to_owned(),
-                expected: Some(expected.to_string()),
-                found: Some(found),
-                difference_minor: None,
-            });
+            let found = row.hash("last_hash").map_err(|error| sentence(&error));
+            compare_head(&mut findings, &key, heads, found);
         }
     }
     Ok(findings)
+}
+
+/// Compares what a wallet's row says of its last hash, or why that can't be read, with `heads`.
+pub fn compare_head(
+    findings: &mut Findings,
+    key: &WalletKey,
+    heads: &BTreeMap<WalletKey, EventHash>,
+    found: Result<EventHash, String>,
+) {
+    let Some(expected) = heads.get(key) else { return };
+    if found.as_ref() == Ok(expected) {
+        return;
+    }
+    findings.differ(|| Difference {
+        tenant: key.tenant.to_string(),
+        wallet_id: key.wallet_id.to_string(),
+        place: Place::WriteSide,
+        version: None,
+        what: "last_hash".to_owned(),
+        expected: Some(expected.to_string()),
+        found: Some(found.map_or_else(|error| error, |found| found.to_string())),
+        difference_minor: None,
+    });
 }

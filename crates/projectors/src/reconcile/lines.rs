@@ -4,31 +4,70 @@ use std::cmp::Ordering;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use wallex_database::{Backend, Row};
+use wallex_domain::EventId;
 use wallex_ports::{Difference, LedgerEntry, Place};
 
 use super::pairs::{Pair, pairs};
 use super::span::Condition;
-use super::{Findings, Mode, Stretch};
+use super::{Findings, Mode, Span, Stretch};
 use crate::checkpoint::unreadable;
+use crate::ledger::entry_of;
 use crate::projector::sentence;
 use crate::tables::ledger;
 
-/// A row as it stands.
-struct Found {
-    tenant: String,
-    wallet_id: String,
-    version: i64,
+/// A row as it stands. Its key is text: one that was put in by hand need not have a valid one.
+#[derive(Debug, Clone)]
+pub struct LineRow {
+    /// Whose wallet it is of.
+    pub tenant: String,
+    /// The wallet's id.
+    pub wallet_id: String,
+    /// The version of its event.
+    pub version: i64,
     /// What it says, or why it can't be understood.
-    line: Result<LedgerEntry, String>,
+    pub line: Result<LedgerEntry, String>,
+}
+
+/// The lines of the ledger in one shard and one transaction.
+pub trait LineRows: Sync {
+    /// The lines of `span`, in the order of wallets and versions.
+    fn read(&self, span: &Span) -> impl Future<Output = Result<Vec<LineRow>, DbErr>> + Send;
+
+    /// Deletes the lines of these tenants, wallets and versions.
+    fn delete(&self, lines: &[(&str, &str, i64)])
+    -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Deletes the lines of these events, wherever they stand; how many there were.
+    fn delete_of_events(&self, ids: &[EventId]) -> impl Future<Output = Result<u64, DbErr>> + Send;
+
+    /// Inserts the lines whose places are free; how many were.
+    fn insert_new(&self, lines: &[LedgerEntry]) -> impl Future<Output = Result<u64, DbErr>> + Send;
+
+    /// Inserts lines whose places must be free.
+    fn insert(&self, lines: &[LedgerEntry]) -> impl Future<Output = Result<(), DbErr>> + Send;
 }
 
 /// Compares the lines of the stretch with those that its events make.
 pub(crate) async fn reconcile_lines(
     tx: &DatabaseTransaction,
     stretch: &Stretch<'_>,
-    expected: Vec<LedgerEntry>,
     mode: Mode,
 ) -> Result<Findings, DbErr> {
+    compare_lines(&SqlRows { tx, shard: stretch.shard }, stretch, mode).await
+}
+
+/// Compares `rows` with the lines that the events of the stretch make, and in [`Mode::Repair`] makes them
+/// those.
+///
+/// # Errors
+/// The database's.
+pub async fn compare_lines(
+    rows: &impl LineRows,
+    stretch: &Stretch<'_>,
+    mode: Mode,
+) -> Result<Findings, DbErr> {
+    let expected = stretch.events.iter().map(|event| entry_of(event).map_err(str::to_owned));
+    let expected: Vec<LedgerEntry> = expected.collect::<Result<_, _>>().map_err(DbErr::Custom)?;
     let mut findings = Findings::default();
     for broken in stretch.broken.values() {
         if let Some(currency) = broken.currency {
@@ -36,7 +75,7 @@ pub(crate) async fn reconcile_lines(
         }
     }
     let (mut written, mut deleted) = (Vec::new(), Vec::new());
-    let found = read(tx, stretch).await?;
+    let found = rows.read(stretch.span).await?;
     for pair in pairs(expected, &found, |entry, row| order(entry, row)) {
         match pair {
             Pair::Both(entry, row) if row.line.as_ref() == Ok(&entry) => findings.tally.right += 1,
@@ -64,13 +103,13 @@ pub(crate) async fn reconcile_lines(
         }
     }
     if mode == Mode::Repair {
-        ledger::delete(tx, stretch.shard, &deleted).await?;
-        findings.tally.removed += write(tx, stretch.shard, &written).await?;
+        rows.delete(&deleted).await?;
+        findings.tally.removed += write(rows, &written).await?;
     }
     Ok(findings)
 }
 
-impl Found {
+impl LineRow {
     fn key(&self) -> (&str, &str, i64) {
         (&self.tenant, &self.wallet_id, self.version)
     }
@@ -83,42 +122,67 @@ impl Found {
 
 /// Writes lines whose places are free; how many rows elsewhere had to go because they claimed to be
 /// of the same events.
-async fn write(tx: &DatabaseTransaction, shard: u16, lines: &[LedgerEntry]) -> Result<u64, DbErr> {
-    let written = ledger::insert_new(tx, shard, lines).await?;
+async fn write(rows: &impl LineRows, lines: &[LedgerEntry]) -> Result<u64, DbErr> {
+    let written = rows.insert_new(lines).await?;
     if written == lines.len() as u64 {
         return Ok(0);
     }
-    let ids = lines.iter().map(|line| line.event_id);
-    let deleted = ledger::delete_of_events(tx, shard, ids).await?;
-    ledger::insert(tx, shard, lines).await?;
+    let ids: Vec<EventId> = lines.iter().map(|line| line.event_id).collect();
+    let deleted = rows.delete_of_events(&ids).await?;
+    rows.insert(lines).await?;
     Ok(deleted.saturating_sub(written))
 }
 
-fn order(entry: &LedgerEntry, row: &Found) -> Ordering {
+fn order(entry: &LedgerEntry, row: &LineRow) -> Ordering {
     let key = &entry.wallet;
     let expected = (key.tenant.as_str(), key.wallet_id.as_str(), entry.version.cast_signed());
     expected.cmp(&row.key())
 }
 
-async fn read(tx: &DatabaseTransaction, stretch: &Stretch<'_>) -> Result<Vec<Found>, DbErr> {
-    let mut rows = Vec::new();
-    for Condition { sql, values } in stretch.span.of_lines(stretch.shard) {
-        let sql = format!(
-            "SELECT {} FROM {} t WHERE {sql} ORDER BY t.tenant, t.wallet_id, t.version",
-            ledger::COLUMNS,
-            ledger::TABLE
-        );
-        rows.extend(tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?);
+/// The lines in the table.
+struct SqlRows<'a> {
+    tx: &'a DatabaseTransaction,
+    shard: u16,
+}
+
+impl LineRows for SqlRows<'_> {
+    async fn read(&self, span: &Span) -> Result<Vec<LineRow>, DbErr> {
+        let mut rows = Vec::new();
+        for Condition { sql, values } in span.of_lines(self.shard) {
+            let sql = format!(
+                "SELECT {} FROM {} t WHERE {sql} ORDER BY t.tenant, t.wallet_id, t.version",
+                ledger::COLUMNS,
+                ledger::TABLE
+            );
+            let statement = Backend::of(self.tx).statement(sql, values);
+            rows.extend(self.tx.query_all_raw(statement).await?);
+        }
+        let found = |row: Row| {
+            Ok(LineRow {
+                tenant: row.text("tenant")?,
+                wallet_id: row.text("wallet_id")?,
+                version: row.int("version")?,
+                line: ledger::entry(&row).map_err(|error| sentence(&error)),
+            })
+        };
+        rows.into_iter().map(|row| found(Row(row)).map_err(unreadable)).collect()
     }
-    let found = |row: Row| {
-        Ok(Found {
-            tenant: row.text("tenant")?,
-            wallet_id: row.text("wallet_id")?,
-            version: row.int("version")?,
-            line: ledger::entry(&row).map_err(|error| sentence(&error)),
-        })
-    };
-    rows.into_iter().map(|row| found(Row(row)).map_err(unreadable)).collect()
+
+    async fn delete(&self, lines: &[(&str, &str, i64)]) -> Result<(), DbErr> {
+        ledger::delete(self.tx, self.shard, lines).await
+    }
+
+    async fn delete_of_events(&self, ids: &[EventId]) -> Result<u64, DbErr> {
+        ledger::delete_of_events(self.tx, self.shard, ids.iter().copied()).await
+    }
+
+    async fn insert_new(&self, lines: &[LedgerEntry]) -> Result<u64, DbErr> {
+        ledger::insert_new(self.tx, self.shard, lines).await
+    }
+
+    async fn insert(&self, lines: &[LedgerEntry]) -> Result<(), DbErr> {
+        ledger::insert(self.tx, self.shard, lines).await
+    }
 }
 
 /// What a line moves, in minor units.
@@ -158,7 +222,7 @@ fn tell_missing(findings: &mut Findings, line: &LedgerEntry) {
     });
 }
 
-fn tell_extra(findings: &mut Findings, row: &Found) {
+fn tell_extra(findings: &mut Findings, row: &LineRow) {
     findings.differ(|| Difference {
         found: Some(row.line.as_ref().map_or_else(Clone::clone, describe)),
         difference_minor: row.line.as_ref().ok().map(moved),
@@ -166,7 +230,7 @@ fn tell_extra(findings: &mut Findings, row: &Found) {
     });
 }
 
-fn tell_changed(findings: &mut Findings, expected: &LedgerEntry, row: &Found) {
+fn tell_changed(findings: &mut Findings, expected: &LedgerEntry, row: &LineRow) {
     findings.add_surplus(expected.currency, -i128::from(moved(expected)));
     let found = match &row.line {
         Ok(found) => found,

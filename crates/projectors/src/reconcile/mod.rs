@@ -16,10 +16,13 @@ use std::collections::BTreeMap;
 use wallex_domain::Currency;
 use wallex_ports::{DIFFERENCES_MAX, Difference, TableTally, WalletKey, WalletState};
 
+pub use heads::compare_head;
 pub(crate) use heads::reconcile_heads;
 pub(crate) use lines::reconcile_lines;
+pub use lines::{LineRow, LineRows, compare_lines};
 pub use span::{Span, Spot};
 pub(crate) use states::reconcile_states;
+pub use states::{StateRow, StateRows, compare_states};
 
 use crate::event::Event;
 

@@ -55,6 +55,22 @@ impl Span {
         Self { after, upto }
     }
 
+    /// Whether an event, or the line of it, is in it.
+    #[must_use]
+    pub fn holds_event(&self, wallet: &WalletKey, version: u64) -> bool {
+        self.holds(&Spot::at(wallet, version))
+    }
+
+    /// Whether the row of a wallet is in it, which stands behind all its versions.
+    #[must_use]
+    pub fn holds_wallet(&self, wallet: &WalletKey) -> bool {
+        self.holds(&Spot::behind(wallet))
+    }
+
+    fn holds(&self, spot: &Spot) -> bool {
+        *spot > self.after && self.upto.as_ref().is_none_or(|upto| spot <= upto)
+    }
+
     /// Whether there is no place in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.upto.as_ref().is_some_and(|upto| *upto <= self.after)

@@ -8,17 +8,35 @@ use wallex_ports::{Difference, Place, Timestamp, WalletKey, WalletState};
 
 use super::pairs::{Pair, pairs};
 use super::span::Condition;
-use super::{Findings, Mode, Stretch};
+use super::{Findings, Mode, Span, Stretch};
 use crate::checkpoint::unreadable;
 use crate::projector::sentence;
 use crate::tables::wallets;
 
-/// A row as it stands.
-struct Found {
-    tenant: String,
-    wallet_id: String,
+/// A row as it stands. Its key is text: one that was put in by hand need not have a valid one.
+#[derive(Debug, Clone)]
+pub struct StateRow {
+    /// Whose wallet it is.
+    pub tenant: String,
+    /// The wallet's id.
+    pub wallet_id: String,
     /// What it says, or why it can't be understood.
-    state: Result<WalletState, String>,
+    pub state: Result<WalletState, String>,
+}
+
+/// The rows of a table with one row a wallet, in one shard and one transaction.
+pub trait StateRows: Sync {
+    /// The rows of `span`, in the order of wallets.
+    fn read(&self, span: &Span) -> impl Future<Output = Result<Vec<StateRow>, DbErr>> + Send;
+
+    /// Deletes the rows of these tenants and wallets.
+    fn delete(&self, rows: &[(&str, &str)]) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Makes the rows what `rows` say, whether they are there or not.
+    fn upsert(
+        &self,
+        rows: &[(&WalletKey, &WalletState)],
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
 }
 
 /// Compares the rows of `table` with what the wallets of the stretch have become. What it repairs is
@@ -30,9 +48,23 @@ pub(crate) async fn reconcile_states(
     stretch: &Stretch<'_>,
     mode: Mode,
 ) -> Result<Findings, DbErr> {
+    let rows = SqlRows { tx, table, shard: stretch.shard };
+    compare_states(&rows, place, stretch, mode).await
+}
+
+/// Compares `rows` with what the wallets of the stretch have become, and in [`Mode::Repair`] makes them that.
+///
+/// # Errors
+/// The database's.
+pub async fn compare_states(
+    rows: &impl StateRows,
+    place: Place,
+    stretch: &Stretch<'_>,
+    mode: Mode,
+) -> Result<Findings, DbErr> {
     let mut findings = Findings::default();
     let (mut written, mut deleted) = (Vec::new(), Vec::new());
-    let found = read(tx, table, stretch).await?;
+    let found = rows.read(stretch.span).await?;
     for pair in pairs(stretch.finished, &found, |(key, _), row| order(key, row)) {
         match pair {
             Pair::Both((_, state), row) if row.state.as_ref() == Ok(state) => {
@@ -64,38 +96,53 @@ pub(crate) async fn reconcile_states(
         }
     }
     if mode == Mode::Repair {
-        wallets::delete(tx, stretch.shard, &deleted).await?;
-        wallets::upsert(tx, stretch.shard, &written).await?;
+        rows.delete(&deleted).await?;
+        rows.upsert(&written).await?;
     }
     Ok(findings)
 }
 
-fn order(key: &WalletKey, row: &Found) -> Ordering {
+fn order(key: &WalletKey, row: &StateRow) -> Ordering {
     let expected = (key.tenant.as_str(), key.wallet_id.as_str());
     expected.cmp(&(row.tenant.as_str(), row.wallet_id.as_str()))
 }
 
-async fn read(
-    tx: &DatabaseTransaction,
-    table: &str,
-    stretch: &Stretch<'_>,
-) -> Result<Vec<Found>, DbErr> {
-    let mut rows = Vec::new();
-    for Condition { sql, values } in stretch.span.of_wallets(stretch.shard) {
-        let columns = wallets::COLUMNS;
-        let sql =
-            format!("SELECT {columns} FROM {table} t WHERE {sql} ORDER BY t.tenant, t.wallet_id");
-        rows.extend(tx.query_all_raw(Backend::of(tx).statement(sql, values)).await?);
+/// The rows in a table.
+struct SqlRows<'a> {
+    tx: &'a DatabaseTransaction,
+    table: &'a str,
+    shard: u16,
+}
+
+impl StateRows for SqlRows<'_> {
+    async fn read(&self, span: &Span) -> Result<Vec<StateRow>, DbErr> {
+        let mut rows = Vec::new();
+        for Condition { sql, values } in span.of_wallets(self.shard) {
+            let (columns, table) = (wallets::COLUMNS, self.table);
+            let sql = format!(
+                "SELECT {columns} FROM {table} t WHERE {sql} ORDER BY t.tenant, t.wallet_id"
+            );
+            let statement = Backend::of(self.tx).statement(sql, values);
+            rows.extend(self.tx.query_all_raw(statement).await?);
+        }
+        let found = |row: Row| {
+            let state = wallets::state(&row).map(|(_, state)| state);
+            Ok(StateRow {
+                tenant: row.text("tenant")?,
+                wallet_id: row.text("wallet_id")?,
+                state: state.map_err(|error| sentence(&error)),
+            })
+        };
+        rows.into_iter().map(|row| found(Row(row)).map_err(unreadable)).collect()
     }
-    let found = |row: Row| {
-        let state = wallets::state(&row).map(|(_, state)| state);
-        Ok(Found {
-            tenant: row.text("tenant")?,
-            wallet_id: row.text("wallet_id")?,
-            state: state.map_err(|error| sentence(&error)),
-        })
-    };
-    rows.into_iter().map(|row| found(Row(row)).map_err(unreadable)).collect()
+
+    async fn delete(&self, rows: &[(&str, &str)]) -> Result<(), DbErr> {
+        wallets::delete(self.tx, self.shard, rows).await
+    }
+
+    async fn upsert(&self, rows: &[(&WalletKey, &WalletState)]) -> Result<(), DbErr> {
+        wallets::upsert(self.tx, self.shard, rows).await
+    }
 }
 
 fn balance(state: &WalletState) -> i64 {
@@ -129,7 +176,7 @@ fn tell_missing(findings: &mut Findings, place: Place, key: &WalletKey, state: &
     });
 }
 
-fn tell_extra(findings: &mut Findings, place: Place, row: &Found) {
+fn tell_extra(findings: &mut Findings, place: Place, row: &StateRow) {
     findings.differ(|| Difference {
         found: Some(row.state.as_ref().map_or_else(Clone::clone, describe)),
         difference_minor: row.state.as_ref().ok().map(balance),
@@ -142,7 +189,7 @@ fn tell_changed(
     place: Place,
     key: &WalletKey,
     expected: &WalletState,
-    row: &Found,
+    row: &StateRow,
 ) {
     findings.add_surplus(expected.wallet.currency(), -i128::from(balance(expected)));
     let base = || row_of(key.tenant.as_str(), key.wallet_id.as_str(), place);

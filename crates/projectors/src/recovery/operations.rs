@@ -1,4 +1,4 @@
-//! The table of operations.
+//! The table of operations, in SQL.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use serde::de::DeserializeOwned;
@@ -10,33 +10,13 @@ use wallex_ports::{
     WalletKey,
 };
 
+use super::store::{Begun, Mine, Stand};
 use crate::checkpoint::unreadable;
 
 /// How long an operation's process may say nothing before the operation counts as interrupted.
 const LEASE_MS: u64 = 10_000;
 /// How many operations of each kind are kept.
 const KEPT: u32 = 100;
-
-/// What became of the wish to begin.
-pub(super) enum Begun {
-    /// It is this process's: new, or taken over where it stands.
-    Mine {
-        /// The operation.
-        operation: Box<Operation>,
-        /// Where it stands; empty when it is new.
-        resume_at: String,
-    },
-    /// Another of its kind is running.
-    Running(Box<Operation>),
-}
-
-/// Whose operation it is: every write of a run names both, so that one that was frozen can't write
-/// once another process has gone on with its operation.
-#[derive(Debug, Clone)]
-pub(super) struct Mine {
-    pub(super) id: Uuid,
-    pub(super) owner: String,
-}
 
 struct Stored {
     operation: Operation,
@@ -172,8 +152,7 @@ pub(super) async fn begin(
     db: &Database,
     kind: OperationKind,
     scope: &Scope,
-    id: Uuid,
-    owner: &str,
+    Mine { id, owner }: &Mine,
 ) -> Result<Begun, DbErr> {
     let tx = db.begin_background().await?;
     pass_the_door(&tx).await?;
@@ -193,9 +172,9 @@ pub(super) async fn begin(
             stored.operation.id
         }
         None => {
-            insert(&tx, kind, scope, id, owner).await?;
+            insert(&tx, kind, scope, *id, owner).await?;
             forget_the_oldest(&tx, kind).await?;
-            id
+            *id
         }
     };
     let Some(Stored { operation, resume_at }) = stored(&tx, id).await? else {
@@ -290,12 +269,10 @@ impl Mine {
     pub(super) async fn record(
         &self,
         conn: &impl ConnectionTrait,
-        progress: &Progress,
-        report: &Report,
-        resume_at: &impl serde::Serialize,
+        Stand { progress, report, resume_at }: Stand<'_>,
     ) -> Result<bool, DbErr> {
         let set = ", progress = $3, report = $4, resume_at = $5";
-        let values = [json(progress)?, json(report)?, json(resume_at)?];
+        let values = [json(progress)?, json(report)?, resume_at.to_owned()];
         self.write(conn, set, LEASE_MS, values.map(Value::from).into()).await
     }
 

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wallex_ports::{Operation, OperationKind, ReadError, ShardPosition, WalletKey};
+use wallex_ports::{Operation, OperationKind, ShardPosition, WalletKey};
 
-use super::route::{Station, WINDOW_POSITIONS, wallets_of_window};
-use super::run::{Run, Trouble};
-use super::{number, pace};
+use super::pace;
+use super::route::{Station, WINDOW_POSITIONS};
+use super::run::{Run, Trouble, json};
+use super::store::Stand;
 use crate::reconcile::{Mode, Spot};
 use crate::walk::{Point, Read, Walk};
 
 impl Run {
     pub(super) async fn walk_all(&mut self) -> Result<(), Trouble> {
         self.expect_events(self.heads.iter().sum());
-        let shards = self.inner.db.shards().map_err(ReadError::from)?.count();
+        let shards = self.inner.store.shards()?.count();
         for shard in self.station.shard..shards {
             let from = Spot::start();
             self.walk(shard, from, None, |point| match point {
@@ -27,13 +28,8 @@ impl Run {
     }
 
     pub(super) async fn walk_wallet(&mut self, key: &WalletKey) -> Result<(), Trouble> {
-        let db = &self.inner.db;
-        let shard = db.shards().map_err(ReadError::from)?.of_wallet(key);
-        let sql = "SELECT coalesce(max(version), 0) AS n FROM events \
-                   WHERE shard = $1 AND tenant = $2 AND wallet_id = $3";
-        let values =
-            [i64::from(shard).into(), key.tenant.as_str().into(), key.wallet_id.as_str().into()];
-        let events = number(db.background(), sql, values).await?;
+        let shard = self.inner.store.shards()?.of_wallet(key);
+        let events = self.inner.store.events_of(key).await?;
         self.expect_events(events);
         if self.station.shard > 0 {
             return Ok(());
@@ -57,7 +53,8 @@ impl Run {
                 return Err(Trouble::Stopped);
             }
             let window = self.station.window;
-            for key in wallets_of_window(&self.inner.db, since, window).await? {
+            let store = Arc::clone(&self.inner.store);
+            for key in store.wallets_of_window(since, window, WINDOW_POSITIONS).await? {
                 let behind = Spot::behind(&key);
                 let after = self.station.after.clone();
                 if after.as_ref().is_some_and(|after| behind <= *after) {
@@ -91,11 +88,11 @@ impl Run {
         };
         let inner = Arc::clone(&self.inner);
         let walk = Walk {
-            projectors: &inner.projectors,
+            projectors: inner.store.projectors(),
             mode,
             shard,
             end,
-            page_events: inner.settings.page_events(inner.db.backend(), mode).max(1),
+            page_events: inner.store.page_events(mode).max(1),
             balance_upto: self.heads.get(usize::from(shard)).copied().unwrap_or(0),
         };
         let mut point = Some(self.station.point.clone().unwrap_or_else(|| Point::new(from)));
@@ -120,7 +117,7 @@ impl Run {
         at: &Point,
         station: impl Fn(Option<Point>) -> Station,
     ) -> Result<Option<Point>, Trouble> {
-        let tx = self.inner.db.begin_background().await?;
+        let tx = self.inner.store.begin_page(walk.shard, walk.mode).await?;
         let began = Instant::now();
         let (tx, step) = walk.judge(walk.read(tx, at).await?).await?;
         let next = step.next.clone();
@@ -128,7 +125,9 @@ impl Run {
         let before = (self.operation.progress, self.operation.report.clone());
         self.take(step);
         let Operation { progress, report, .. } = &self.operation;
-        let recorded = self.mine.record(&tx, progress, report, &station).await;
+        let resume_at = json(&station)?;
+        let stand = Stand { progress, report, resume_at: &resume_at };
+        let recorded = tx.record(&self.mine, stand).await;
         let committed = match recorded {
             Ok(true) => tx.commit().await,
             Ok(false) => return Err(Trouble::Lost),
@@ -139,7 +138,7 @@ impl Run {
             return Err(error.into());
         }
         self.station = station;
-        pace::give_way(&self.inner.db, began.elapsed(), &self.inner.stop).await;
+        pace::give_way(&*self.inner.store, began.elapsed(), &self.inner.stop).await;
         Ok(next)
     }
 
@@ -150,12 +149,13 @@ impl Run {
         station: impl Fn(Option<Point>) -> Station,
         ahead: &mut Option<Read>,
     ) -> Result<Option<Point>, Trouble> {
-        let db = Arc::clone(&self.inner.db);
+        let store = Arc::clone(&self.inner.store);
+        let begin = || store.begin_page(walk.shard, walk.mode);
         let read = match ahead.take() {
             Some(read) => read,
-            None => walk.read(db.begin_snapshot().await?, at).await?,
+            None => walk.read(begin().await?, at).await?,
         };
-        let (step, following) = walk.judge_and_read_ahead(read, db.begin_snapshot()).await?;
+        let (step, following) = walk.judge_and_read_ahead(read, begin()).await?;
         *ahead = following;
         let next = step.next.clone();
         self.take(step);

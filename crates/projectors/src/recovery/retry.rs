@@ -3,38 +3,19 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use wallex_database::Database;
 use wallex_ports::{DeadLetter, DeadLetterError, ReadError, Replay, Scope, WalletKey};
 
+use super::pace;
 use super::run::{Run, Trouble};
-use super::{number, pace};
 use crate::projector::sentence;
 
 /// Dead letters that are listed at once.
 const LETTERS_MAX: u32 = 100;
 
-/// Whether there is a dead letter of a projector that was not stopped.
-pub(super) async fn is_due(db: &Database) -> Result<bool, ReadError> {
-    let sql = "SELECT CAST(1 AS bigint) AS n FROM dead_letters d WHERE NOT EXISTS \
-               (SELECT 1 FROM projector_checkpoints c WHERE c.projector = d.projector \
-               AND c.shard = d.shard AND c.wanted_state = 'stopped') LIMIT 1";
-    Ok(number(db.background(), sql, []).await? == 1)
-}
-
-/// Whether the letter's projector was stopped by hand: whoever did so may not want its code to run.
-async fn is_stopped(db: &Database, letter: &DeadLetter) -> Result<bool, ReadError> {
-    let sql = "SELECT CAST(1 AS bigint) AS n FROM projector_checkpoints \
-               WHERE projector = $1 AND shard = $2 AND wanted_state = 'stopped'";
-    let values = [letter.projector.as_str().into(), i64::from(letter.shard).into()];
-    Ok(number(db.background(), sql, values).await? == 1)
-}
-
 impl Run {
     pub(super) async fn retry_letters(&mut self) -> Result<(), Trouble> {
         let inner = Arc::clone(&self.inner);
-        let all = number(inner.db.background(), "SELECT count(*) AS n FROM dead_letters", []);
-        let all = all.await?;
-        self.expect_events(all);
+        self.expect_events(inner.store.parked().await?);
         loop {
             let after = self.letter.clone();
             let after = after.as_ref().map(|(projector, wallet)| (projector.as_str(), wallet));
@@ -48,7 +29,7 @@ impl Run {
                 }
                 let began = Instant::now();
                 self.retry_letter(&letter).await?;
-                pace::give_way(&inner.db, began.elapsed(), &inner.stop).await;
+                pace::give_way(&*inner.store, began.elapsed(), &inner.stop).await;
                 self.letter = Some((letter.projector, letter.wallet));
                 let progress = &mut self.operation.progress;
                 (progress.done, self.failing) = (progress.done + 1, None);
@@ -77,7 +58,7 @@ impl Run {
                 if !matches!(&self.operation.scope, Scope::Wallet(key) if *key != letter.wallet) {
                     let began = Instant::now();
                     self.retry_letter(&letter).await?;
-                    pace::give_way(&inner.db, began.elapsed(), &inner.stop).await;
+                    pace::give_way(&*inner.store, began.elapsed(), &inner.stop).await;
                 }
             }
         }
@@ -85,7 +66,7 @@ impl Run {
 
     async fn retry_letter(&mut self, letter: &DeadLetter) -> Result<(), Trouble> {
         let report = &mut self.operation.report;
-        if is_stopped(&self.inner.db, letter).await? {
+        if self.inner.store.is_stopped(&letter.projector, letter.shard).await? {
             report.parked += 1;
             return Ok(());
         }

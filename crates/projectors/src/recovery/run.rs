@@ -9,14 +9,14 @@ use sea_orm::DbErr;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
-use wallex_database::{Database, ErrorClass, classify, read_error};
+use wallex_database::{ErrorClass, classify, read_error};
 use wallex_ports::{
     DIFFERENCES_MAX, Operation, OperationKind, OperationState, REPAIRS_MAX, ReadError, Scope,
     WalletKey,
 };
 
-use super::operations::Mine;
-use super::route::{Station, heads};
+use super::route::Station;
+use super::store::{Mine, RecoveryStore, Stand};
 use super::{Inner, pace};
 use crate::projector::sentence;
 use crate::walk::{Point, Step, TrialBalance};
@@ -109,7 +109,7 @@ impl Run {
 
     /// Works until the operation is done, the process is stopped, or nothing helps.
     pub(super) async fn run(mut self) {
-        let keeper = Keeper::spawn(Arc::clone(&self.inner.db), self.mine.clone());
+        let keeper = Keeper::spawn(Arc::clone(&self.inner.store), self.mine.clone());
         let worked = AssertUnwindSafe(self.persist()).catch_unwind().await;
         keeper.dismiss().await;
         let (state, error) = match worked {
@@ -127,7 +127,7 @@ impl Run {
         let error = self.operation.error.as_deref();
         tracing::info!(operation = %id, kind, state = state.as_str(), error, "an operation ends");
         // Where it can't be told, the lease runs out.
-        if let Err(error) = self.mine.end(&self.inner.db, &self.operation).await {
+        if let Err(error) = self.inner.store.end(&self.mine, &self.operation).await {
             tracing::warn!(operation = %id, %error, "the end of an operation could not be recorded");
         }
     }
@@ -154,7 +154,7 @@ impl Run {
         if self.operation.kind != OperationKind::Rebuild {
             return Ok(());
         }
-        let recorded = self.mine.reload(&self.inner.db).await?;
+        let recorded = self.inner.store.reload(&self.mine).await?;
         let Some((operation, resume_at)) = recorded else { return Err(Trouble::Lost) };
         self.station = station(&resume_at, self.inner.followers()).unwrap_or_default();
         self.operation = operation;
@@ -183,7 +183,7 @@ impl Run {
             return self.retry_letters().await;
         }
         if self.heads.is_empty() {
-            self.heads = heads(&self.inner.db).await?;
+            self.heads = self.inner.store.heads().await?;
         }
         match self.operation.scope.clone() {
             Scope::All => self.walk_all().await,
@@ -225,12 +225,17 @@ impl Run {
             return Ok(());
         }
         let Operation { progress, report, .. } = &self.operation;
-        let tx = self.inner.db.begin_background().await?;
-        let is_mine = self.mine.record(&tx, progress, report, &"").await?;
-        tx.commit().await?;
+        // What it would resume at is never asked for: it begins anew.
+        let stand = Stand { progress, report, resume_at: "" };
+        let is_mine = self.inner.store.record(&self.mine, stand).await?;
         self.recorded = Instant::now();
         if is_mine { Ok(()) } else { Err(Trouble::Lost) }
     }
+}
+
+/// `station`, as it is kept.
+pub(super) fn json(station: &Station) -> Result<String, DbErr> {
+    serde_json::to_string(station).map_err(|error| DbErr::Json(error.to_string()))
 }
 
 /// Where an operation stands; it may have been written by another version of Wallex, with other
@@ -256,15 +261,16 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn spawn(db: Arc<Database>, mine: Mine) -> Self {
+    fn spawn(store: Arc<dyn RecoveryStore>, mine: Mine) -> Self {
         let (dismissed, mut dismissal) = watch::channel(());
         let task = tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    () = sleep(RENEW) => {}
+                    biased;
                     _ = dismissal.changed() => return,
+                    () = sleep(RENEW) => {}
                 }
-                match mine.renew(&db).await {
+                match store.renew(&mine).await {
                     Ok(true) => {}
                     // The run finds out by itself when it records its next page.
                     Ok(false) => return,

@@ -4,7 +4,7 @@ use wallex_ports::{DeadLetterError, DeadLetters as _, Replay};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::{World, key};
-use crate::dead_letters::postpone;
+use crate::letters::postpone;
 use crate::projector::Poison;
 
 on_both_databases!(

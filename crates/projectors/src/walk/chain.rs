@@ -12,8 +12,42 @@ use wallex_ports::{Difference, Place, WalletKey};
 use super::page::WalletKeyJson;
 use crate::event::Event;
 
-/// What is selected beside what an [`Event`] is read from.
-pub(super) const COLUMNS: &str = ", CAST(t.metadata AS text) AS metadata, t.hash";
+/// What stands of an event that its hash covers beside what an [`Event`] holds, and the hash.
+#[derive(Debug)]
+pub struct Written {
+    /// The hash, or why it can't be read.
+    pub hash: Result<EventHash, String>,
+    /// What it covers, or why that can't be read.
+    pub content: Result<Content, RowError>,
+}
+
+/// The text of an event, as it is stored.
+#[derive(Debug)]
+pub struct Content {
+    /// Its identity.
+    pub event_id: String,
+    /// The schema version that it was written with.
+    pub schema_version: i64,
+    /// What happened.
+    pub payload: String,
+    /// Where it came from.
+    pub metadata: String,
+}
+
+impl Written {
+    pub(crate) fn of_row(row: &Row) -> Self {
+        let content = || {
+            Ok(Content {
+                event_id: row.text("event_id")?,
+                schema_version: row.int("schema_version")?,
+                payload: row.text("payload")?,
+                metadata: row.text("metadata")?,
+            })
+        };
+        let hash = row.hash("hash").map_err(|error| crate::projector::sentence(&error));
+        Self { hash, content: content() }
+    }
+}
 
 /// The last event that was met.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,8 +80,8 @@ impl Chains {
         chains
     }
 
-    /// Looks at the next event, and the row that it was read from.
-    pub(super) fn meet(&mut self, event: &Event, row: &Row) -> Result<(), RowError> {
+    /// Looks at the next event, and at what stands of it.
+    pub(super) fn meet(&mut self, event: &Event, written: Written) -> Result<(), RowError> {
         let last = self.last.take_if(|last| last.key == event.wallet);
         let (version, previous) = match &last {
             // A page may begin with events that were met before.
@@ -58,12 +92,9 @@ impl Chains {
             Some(last) => (last.version, last.hash),
             None => (0, Some(EventHash::BEFORE_FIRST)),
         };
-        let hash = row.hash("hash");
+        let Written { hash, content } = written;
         match (&hash, previous) {
-            (Err(error), _) => {
-                let found = crate::projector::sentence(error);
-                self.fault(event, "32 bytes".to_owned(), found);
-            }
+            (Err(error), _) => self.fault(event, "32 bytes".to_owned(), error.clone()),
             (Ok(_), _) if event.version != version + 1 => {
                 let missing = match event.version - version {
                     2 => format!("version {} is missing", version + 1),
@@ -74,7 +105,7 @@ impl Chains {
             // What stood before has no hash that could be built on.
             (Ok(_), None) => {}
             (Ok(hash), Some(previous)) => {
-                let expected = hash_of(event, row, previous)?;
+                let expected = hash_of(event, &content?, previous);
                 if *hash != expected {
                     let found =
                         format!("{}: it, or the event before it, was changed", short(*hash));
@@ -110,19 +141,17 @@ fn short(hash: EventHash) -> String {
     format!("{:.12}…", hash.to_string())
 }
 
-fn hash_of(event: &Event, row: &Row, previous: EventHash) -> Result<EventHash, RowError> {
-    let (event_id, payload) = (row.text("event_id")?, row.text("payload")?);
-    let metadata = row.text("metadata")?;
+fn hash_of(event: &Event, content: &Content, previous: EventHash) -> EventHash {
     let event = HashedEvent {
         tenant: event.wallet.tenant.as_str(),
         wallet_id: event.wallet.wallet_id.as_str(),
         version: event.version.cast_signed(),
-        event_id: &event_id,
+        event_id: &content.event_id,
         event_type: &event.event_type,
-        schema_version: row.int("schema_version")?,
-        payload: &payload,
-        metadata: &metadata,
+        schema_version: content.schema_version,
+        payload: &content.payload,
+        metadata: &content.metadata,
         recorded_at_ms: event.recorded_at.unix_ms(),
     };
-    Ok(event.hash(previous))
+    event.hash(previous)
 }

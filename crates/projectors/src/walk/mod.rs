@@ -13,21 +13,21 @@ mod page;
 mod read;
 mod trial_balance;
 
-use std::sync::Arc;
-
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 use wallex_ports::{Difference, Place, Progress, Report, TableTally};
 
+pub use chain::{Content, Written};
 pub(crate) use page::Point;
 pub(crate) use trial_balance::TrialBalance;
 
-use crate::projector::Projector;
-use crate::reconcile::{Findings, Mode, Spot, reconcile_heads, reconcile_states};
+use crate::reconcile::{Findings, Mode, Spot};
+use crate::recovery::PageTransaction;
 use page::{Folding, Page};
 
 /// A walk through one shard, or a part of it.
 pub(crate) struct Walk<'a> {
-    pub(crate) projectors: &'a [Arc<dyn Projector>],
+    /// The projectors' names, in their order.
+    pub(crate) projectors: &'a [&'static str],
     pub(crate) mode: Mode,
     pub(crate) shard: u16,
     /// Where it ends; `None` for the end of the shard.
@@ -40,7 +40,7 @@ pub(crate) struct Walk<'a> {
 
 /// A page that was read, in the transaction that will judge it.
 pub(crate) struct Read {
-    tx: DatabaseTransaction,
+    tx: Box<dyn PageTransaction>,
     page: Page,
 }
 
@@ -61,16 +61,23 @@ pub(crate) struct Step {
 impl Walk<'_> {
     /// Reads the page behind `point`. In a rebuild it first takes the checkpoints' rows, which the
     /// projectors then wait for until the transaction ends.
-    pub(crate) async fn read(&self, tx: DatabaseTransaction, point: &Point) -> Result<Read, DbErr> {
-        let page = self.read_page(&tx, point).await?;
+    pub(crate) async fn read(
+        &self,
+        tx: Box<dyn PageTransaction>,
+        point: &Point,
+    ) -> Result<Read, DbErr> {
+        let page = self.read_page(&*tx, point).await?;
         Ok(Read { tx, page })
     }
 
     /// Compares a page with the tables, and puts right what differs in a rebuild; its transaction is
     /// still open.
-    pub(crate) async fn judge(&self, read: Read) -> Result<(DatabaseTransaction, Step), DbErr> {
+    pub(crate) async fn judge(
+        &self,
+        read: Read,
+    ) -> Result<(Box<dyn PageTransaction>, Step), DbErr> {
         let Read { tx, page } = read;
-        let step = self.step(&tx, page.fold()).await?;
+        let step = self.step(&*tx, page.fold()).await?;
         Ok((tx, step))
     }
 
@@ -78,7 +85,7 @@ impl Walk<'_> {
     pub(crate) async fn judge_and_read_ahead(
         &self,
         read: Read,
-        begin: impl Future<Output = Result<DatabaseTransaction, DbErr>>,
+        begin: impl Future<Output = Result<Box<dyn PageTransaction>, DbErr>>,
     ) -> Result<(Step, Option<Read>), DbErr> {
         let Read { tx, page } = read;
         let folding = page.fold();
@@ -88,12 +95,12 @@ impl Walk<'_> {
             let next = next?;
             self.read(begin.await.ok()?, &next).await.ok()
         };
-        let (step, ahead) = tokio::join!(self.step(&tx, folding), ahead);
+        let (step, ahead) = tokio::join!(self.step(&*tx, folding), ahead);
         tx.rollback().await?;
         Ok((step?, ahead))
     }
 
-    async fn step(&self, tx: &DatabaseTransaction, folding: Folding<'_>) -> Result<Step, DbErr> {
+    async fn step(&self, tx: &dyn PageTransaction, folding: Folding<'_>) -> Result<Step, DbErr> {
         let mut step = Step {
             next: folding.next,
             totals: folding.totals,
@@ -104,21 +111,19 @@ impl Walk<'_> {
             parked: folding.parked,
             tables: Vec::new(),
         };
-        for (projector, track) in self.projectors.iter().zip(&folding.tracks) {
+        for (i, (projector, track)) in self.projectors.iter().zip(&folding.tracks).enumerate() {
             let Some(stretch) = track.stretch(self.shard) else { continue };
-            let mut found = projector.reconcile(tx, &stretch, self.mode).await?;
-            projector.name().clone_into(&mut found.tally.projector);
+            let mut found = tx.reconcile(i, &stretch).await?;
+            (*projector).clone_into(&mut found.tally.projector);
             step.tables.push(std::mem::take(&mut found.tally));
-            step.take(place_of(projector.name()), found);
+            step.take(place_of(projector), found);
         }
         // A rebuild repairs what follows the events, not what was written with them.
         if self.mode == Mode::Compare
             && let Some(stretch) = folding.tracks.last().and_then(|t| t.stretch(self.shard))
         {
-            let place = Place::WriteSide;
-            let found = reconcile_states(tx, "wallet_streams", place, &stretch, self.mode).await?;
-            step.take(Some(place), found);
-            step.take(None, reconcile_heads(tx, &stretch, folding.heads).await?);
+            step.take(Some(Place::WriteSide), tx.compare_states(&stretch).await?);
+            step.take(None, tx.compare_heads(&stretch, folding.heads).await?);
         }
         Ok(step)
     }

@@ -2,10 +2,12 @@
 
 mod answers;
 mod effects;
+mod reports;
 mod tables;
 
 use crate::world::World;
 use effects::Effects;
+pub(crate) use reports::check_report;
 
 /// Checks everything; what does not hold is noted in `world`.
 pub(crate) fn check(world: &World) {

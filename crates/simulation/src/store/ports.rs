@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sea_orm::{ConnAcquireErr, DbErr};
 use uuid::Uuid;
 use wallex_outbox::Tail;
 use wallex_ports::{
@@ -15,6 +16,22 @@ use crate::world::World;
 
 /// The wall clock's time when a run begins.
 const EPOCH_MS: i64 = 1_800_000_000_000;
+
+/// The database can't be had this time, or did not answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Away;
+
+impl From<Away> for DbErr {
+    fn from(_: Away) -> Self {
+        Self::ConnectionAcquire(ConnAcquireErr::Timeout)
+    }
+}
+
+impl From<Away> for ReadError {
+    fn from(_: Away) -> Self {
+        Self::Unavailable("away".into())
+    }
+}
 
 /// One node's way to the store, for one life of the node.
 #[derive(Clone)]
@@ -43,6 +60,22 @@ impl NodePorts {
             node::kill(&self.world, &self.life);
         }
         self.only_the_living().await;
+    }
+
+    /// A step of background work that the database may not be there for.
+    pub(crate) async fn background_statement(&self, what: &str) -> Result<(), Away> {
+        self.only_the_living().await;
+        self.background_answer(what).await
+    }
+
+    /// The same behind what was done: its answer may be lost.
+    pub(crate) async fn background_answer(&self, what: &str) -> Result<(), Away> {
+        self.background_step(what).await;
+        if self.world.strikes(self.world.odds.unprojectable) {
+            self.world.note(format_args!("node {}: no database {what}", self.life.index));
+            return Err(Away);
+        }
+        Ok(())
     }
 
     /// The same, for what happens in the database: it goes on when the node is dead.

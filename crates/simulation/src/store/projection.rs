@@ -1,9 +1,10 @@
 //! The tables of one projector in one shard, and what they should hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wallex_domain::{Balance, Movement, Wallet, WalletEvent};
+use wallex_domain::{Balance, EventId, Movement, Wallet, WalletEvent};
 use wallex_ports::{EntryType, LedgerEntry, WalletKey, WalletState};
+use wallex_projectors::Poison;
 
 use super::tables::{StoredEvent, Tables};
 
@@ -23,10 +24,34 @@ pub(crate) struct Projection {
     pub(crate) wallets: BTreeMap<WalletKey, WalletState>,
     /// The ledger's lines, by wallet and version.
     pub(crate) lines: BTreeMap<(WalletKey, u64), LedgerEntry>,
-    /// Parked wallets: the version and the position from which on their events wait.
-    pub(crate) letters: BTreeMap<WalletKey, (u64, u64)>,
+    /// Parked wallets.
+    pub(crate) letters: BTreeMap<WalletKey, Letter>,
+    /// Whether somebody stopped the projector.
+    pub(crate) stopped: bool,
+    /// Wallets whose rows somebody has spoiled since they were last put right.
+    pub(crate) spoiled: BTreeSet<WalletKey>,
     /// The transaction that holds the checkpoint's row, its node, and since when.
     pub(crate) held: Option<(u64, usize, u64)>,
+}
+
+/// Why a wallet is parked: the first event that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) version: u64,
+    pub(crate) position: u64,
+    pub(crate) event_id: EventId,
+    pub(crate) event_type: String,
+}
+
+impl Letter {
+    pub(crate) fn of(poison: &Poison) -> Self {
+        Self {
+            version: poison.version,
+            position: poison.position,
+            event_id: poison.event_id,
+            event_type: poison.event_type.clone(),
+        }
+    }
 }
 
 /// What is there and should not be, or the other way round, of a projection whose rows stand for its
@@ -37,22 +62,27 @@ pub(crate) fn difference(tables: &Tables, name: &str, shard: u16) -> Option<Stri
         let parked = projection.letters.get(&event.wallet);
         event.shard == shard
             && event.position <= projection.position
-            && parked.is_none_or(|(version, _)| event.version < *version)
+            && parked.is_none_or(|letter| event.version < letter.version)
     };
-    let events = tables.events.iter().filter(applied);
+    // What somebody else has spoiled says nothing.
+    let is_sound = |wallet: &WalletKey| !projection.spoiled.contains(wallet);
+    let events = tables.events.iter().filter(applied).filter(|event| is_sound(&event.wallet));
     if name == "ledger" {
         let lines: BTreeMap<_, _> =
             events.map(|event| ((event.wallet.clone(), event.version), line(event))).collect();
-        (lines != projection.lines).then(|| {
-            format!("{name} at {} holds {:?}, not {lines:?}", projection.position, projection.lines)
+        let held = projection.lines.iter().filter(|((wallet, _), _)| is_sound(wallet));
+        (!held.clone().eq(&lines)).then(|| {
+            let held: Vec<_> = held.collect();
+            format!("{name} at {} holds {held:?}, not {lines:?}", projection.position)
         })
     } else {
         let mut wallets: BTreeMap<WalletKey, WalletState> = BTreeMap::new();
         for event in events {
             fold(&mut wallets, event);
         }
-        (wallets != projection.wallets).then(|| {
-            let held = &projection.wallets;
+        let held = projection.wallets.iter().filter(|(wallet, _)| is_sound(wallet));
+        (!held.clone().eq(&wallets)).then(|| {
+            let held: Vec<_> = held.collect();
             format!("{name} at {} holds {held:?}, not {wallets:?}", projection.position)
         })
     }

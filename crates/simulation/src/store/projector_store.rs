@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use tokio::time::sleep;
-use wallex_outbox::Committed;
 use wallex_ports::{BoxError, WalletKey};
 use wallex_projectors::{
     ApplyError, Batch, Event, Filled, LEASE, Parking, Poison, ProjectorStore, ProjectorTransaction,
@@ -16,16 +15,14 @@ use wallex_projectors::{
 };
 
 use super::ports::NodePorts;
-use super::projection::{Projection, difference};
+use super::projection::{Letter, PROJECTORS, Projection, difference};
 use super::rows::StagedRows;
-use super::tables::StoredEvent;
+use super::tables::is_frozen;
 use crate::node::Life;
 use crate::plant::Plant;
 use crate::violation::Check;
 use crate::world::World;
 
-/// After this long the database ends the transaction of a holder that says nothing.
-const FROZEN_MS_MAX: u64 = 3_000;
 const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// One projector in one shard, for one life of a node.
@@ -37,7 +34,7 @@ pub(crate) struct SimulatedProjectorStore {
 }
 
 impl SimulatedProjectorStore {
-    fn world(&self) -> &World {
+    pub(super) fn world(&self) -> &World {
         &self.ports.world
     }
 
@@ -83,7 +80,7 @@ impl SimulatedProjectorStore {
             {
                 let mut tables = self.world().tables();
                 let row = tables.projections.entry((self.name, self.shard)).or_default();
-                row.held = row.held.filter(|(_, _, since_ms)| now_ms <= since_ms + FROZEN_MS_MAX);
+                row.held = row.held.filter(|held| !is_frozen(*held, now_ms));
                 if row.held.is_none() {
                     return act(row, now_ms);
                 }
@@ -92,11 +89,85 @@ impl SimulatedProjectorStore {
         }
     }
 
+    /// The number of a transaction that begins.
+    pub(super) fn number(&self) -> u64 {
+        let mut tables = self.world().tables();
+        tables.transactions += 1;
+        tables.transactions
+    }
+
+    /// Waits for the checkpoint's row, and holds it for the transaction; what it guards.
+    pub(super) async fn hold(&self, number: u64) -> Projection {
+        let index = self.life().index;
+        self.once_free(|row, now_ms| {
+            row.held = Some((number, index, now_ms));
+            row.clone()
+        })
+        .await
+    }
+
+    /// Gives the row free, if the transaction holds it.
+    pub(super) fn release(&self, number: u64) {
+        let mut tables = self.world().tables();
+        let row = tables.projections.entry((self.name, self.shard)).or_default();
+        row.held = row.held.filter(|(held, ..)| *held != number);
+    }
+
+    /// Has the projector apply `batch` to what is staged.
+    pub(super) async fn project(
+        &self,
+        staged: &Mutex<Option<Projection>>,
+        batch: &Batch<'_>,
+    ) -> Result<(), ApplyError> {
+        self.ports.background_step("while a batch is applied").await;
+        self.fails("while a batch is applied")?;
+        if self.world().strikes(self.world().odds.panic) {
+            resume_unwind(Box::new("a defect of a projector, on purpose"));
+        }
+        let rows = StagedRows { staged };
+        match self.name {
+            "ledger" => project_ledger(&rows, batch).await,
+            _ => project_wallets(&rows, batch).await,
+        }
+    }
+
+    /// Writes what was staged, if the transaction still holds the row; whether it does.
+    pub(super) fn write(&self, number: u64, staged: Projection) -> bool {
+        let key = (self.name, self.shard);
+        let mut tables = self.world().tables();
+        let row = tables.projections.entry(key).or_default();
+        if row.held.is_none_or(|(held, ..)| held != number) {
+            return false;
+        }
+        let position = staged.position;
+        *row = Projection { held: None, ..staged };
+        if let Some(difference) = difference(&tables, key.0, key.1) {
+            self.world().violated(Check::Projection, difference);
+        }
+        drop(tables);
+        self.world().note(format_args!("{} {} stands at {position}", key.0, key.1));
+        true
+    }
+
+    /// Stops the projector in this shard, or lets it run.
+    pub(crate) async fn want(&self, stopped: bool) -> Result<(), DbErr> {
+        self.on_row("while a projector is stopped or started", |row, _| row.stopped = stopped).await
+    }
+
+    /// Whether the projector runs, as this node is told.
+    fn is_wanted(&self, row: &Projection, plant: Option<Plant>) -> bool {
+        !row.stopped || plant == Some(Plant::StopNotTold) && self.life().index == 1
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.world().tables().plant
+    }
+
     /// Keeps the lease if it is still that of `seat`; whether it is.
     async fn keep(&self, seat: &Seat, what: &str) -> Result<bool, DbErr> {
-        let epoch = seat.epoch;
+        let (epoch, plant) = (seat.epoch, self.plant());
         self.on_row(what, |row, now_ms| {
-            let is_mine = row.epoch == epoch;
+            let is_mine = row.epoch == epoch && self.is_wanted(row, plant);
             if is_mine {
                 row.lease_until_ms = now_ms + lease_ms();
             }
@@ -104,19 +175,11 @@ impl SimulatedProjectorStore {
         })
         .await
     }
+}
 
-    fn read(&self, stored: &StoredEvent) -> Event {
-        let committed = Committed {
-            wallet: stored.wallet.clone(),
-            version: stored.version,
-            position: stored.position,
-            event_id: stored.event.event_id,
-            event: stored.event.event.clone(),
-            recorded_at: stored.event.recorded_at,
-            traceparent: stored.event.metadata.traceparent.clone(),
-        };
-        Event::of_committed(&committed)
-    }
+/// The projector's name, for as long as the process lives.
+pub(super) fn by_name(name: &str) -> &'static str {
+    PROJECTORS.into_iter().find(|known| *known == name).unwrap_or_default()
 }
 
 fn lease_ms() -> u64 {
@@ -135,9 +198,12 @@ impl ProjectorStore for SimulatedProjectorStore {
 
     async fn take(&self) -> Result<Option<(Seat, u64)>, DbErr> {
         let (projector, shard, index) = (self.name, self.shard, self.life().index);
+        let plant = self.plant();
         let taken = self
             .on_row("while a lease is taken", |row, now_ms| {
-                if row.holder.is_some() && row.lease_until_ms > now_ms {
+                if row.holder.is_some() && row.lease_until_ms > now_ms
+                    || !self.is_wanted(row, plant)
+                {
                     return None;
                 }
                 row.epoch += 1;
@@ -171,7 +237,7 @@ impl ProjectorStore for SimulatedProjectorStore {
         self.fails("while a checkpoint is read")?;
         let tables = self.world().tables();
         let row = &tables.projections[&(self.name, self.shard)];
-        Ok((row.epoch == epoch).then_some(row.position))
+        Ok((row.epoch == epoch && self.is_wanted(row, tables.plant)).then_some(row.position))
     }
 
     async fn leave(&self, seat: &Seat) -> Result<(), DbErr> {
@@ -195,7 +261,7 @@ impl ProjectorStore for SimulatedProjectorStore {
                 let is_skipped = skips && event.position.is_multiple_of(4);
                 event.shard == self.shard && event.position > after && !is_skipped
             });
-            due.take(limit as usize).map(|stored| self.read(stored)).collect()
+            due.take(limit as usize).map(|stored| tables.read(stored)).collect()
         };
         self.ports.background_step("after events were read").await;
         Ok(events)
@@ -205,11 +271,7 @@ impl ProjectorStore for SimulatedProjectorStore {
         self.ports.only_the_living().await;
         self.ports.background_step("before a batch").await;
         self.fails("for a batch")?;
-        let number = {
-            let mut tables = self.world().tables();
-            tables.transactions += 1;
-            tables.transactions
-        };
+        let number = self.number();
         let (store, staged, seat) = (self.clone(), Mutex::default(), Mutex::default());
         Ok(Box::new(Transaction { store, number, staged, seat }))
     }
@@ -230,22 +292,16 @@ impl Transaction {
         Ok(with(staged.as_mut().ok_or_else(nothing)?))
     }
 
-    /// Waits for the checkpoint's row, and holds it.
-    async fn hold(&self) {
-        let holder = (self.number, self.store.life().index);
-        let take = |row: &mut Projection, now_ms| row.held = Some((holder.0, holder.1, now_ms));
-        self.store.once_free(take).await;
-    }
-
     /// Writes what was staged, if the row is still held; whether it was.
     fn write(&self) -> bool {
         let (store, key) = (&self.store, (self.store.name, self.store.shard));
         let staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner).take();
         let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(staged) = staged else { return true };
-        let mut tables = store.world().tables();
+        let tables = store.world().tables();
         let plant = tables.plant;
-        let row = tables.projections.entry(key).or_default();
+        let row = tables.projections[&key].clone();
+        drop(tables);
         if row.held.is_none_or(|(number, _, _)| number != self.number) {
             return false;
         }
@@ -253,32 +309,25 @@ impl Transaction {
             let what = format!("{seat:?} wrote under epoch {}", row.epoch);
             store.world().violated(Check::Lease, what);
         }
+        if row.stopped {
+            let what = format!("{} of shard {} is stopped, and applies", key.0, key.1);
+            store.world().violated(Check::Steering, what);
+        }
         let position = match plant {
             Some(Plant::EffectWithoutCheckpoint) => row.position,
             _ => staged.position,
         };
-        if plant == Some(Plant::CheckpointWithoutEffect) && position.is_multiple_of(3) {
-            row.position = position;
-        } else {
-            *row = Projection { position, ..staged };
-        }
-        row.held = None;
-        if let Some(difference) = difference(&tables, key.0, key.1) {
-            store.world().violated(Check::Projection, difference);
-        }
-        drop(tables);
-        store.world().note(format_args!("{} {} stands at {position}", key.0, key.1));
-        true
+        let written = match plant {
+            Some(Plant::CheckpointWithoutEffect) if position.is_multiple_of(3) => row,
+            _ => staged,
+        };
+        store.write(self.number, Projection { position, ..written })
     }
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        let mut tables = self.store.world().tables();
-        let row = tables.projections.entry((self.store.name, self.store.shard)).or_default();
-        if row.held.is_some_and(|(number, _, _)| number == self.number) {
-            row.held = None;
-        }
+        self.store.release(self.number);
     }
 }
 
@@ -295,11 +344,14 @@ impl ProjectorTransaction for Transaction {
         store.ports.only_the_living().await;
         store.ports.background_step("before a checkpoint moves").await;
         store.fails("while a checkpoint moves")?;
-        self.hold().await;
+        store.hold(self.number).await;
         let now_ms = store.world().now_ms();
         let tables = store.world().tables();
         let fenced = tables.plant != Some(Plant::LeaseNotFenced);
         let row = &tables.projections[&(store.name, store.shard)];
+        if !store.is_wanted(row, tables.plant) {
+            return Ok(None);
+        }
         let is_mine = row.epoch == seat.epoch && row.position == from;
         if !is_mine && (fenced || row.position < from) {
             return Ok(None);
@@ -328,24 +380,13 @@ impl ProjectorTransaction for Transaction {
     async fn park(&self, poison: &[&Poison]) -> Result<(), DbErr> {
         self.staged(|row| {
             for p in poison {
-                let place = (p.version, p.position);
-                row.letters.entry(p.wallet.clone()).or_insert(place);
+                row.letters.entry(p.wallet.clone()).or_insert_with(|| Letter::of(p));
             }
         })
     }
 
     async fn project(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
-        let store = &self.store;
-        store.ports.background_step("while a batch is applied").await;
-        store.fails("while a batch is applied")?;
-        if store.world().strikes(store.world().odds.panic) {
-            resume_unwind(Box::new("a defect of a projector, on purpose"));
-        }
-        let rows = StagedRows { staged: &self.staged };
-        match store.name {
-            "ledger" => project_ledger(&rows, batch).await,
-            _ => project_wallets(&rows, batch).await,
-        }
+        self.store.project(&self.staged, batch).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DbErr> {

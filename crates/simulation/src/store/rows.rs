@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::DbErr;
 use wallex_domain::{EventId, Standing, Wallet};
 use wallex_ports::{LedgerEntry, WalletKey, WalletState};
-use wallex_projectors::{ApplyError, Found, LedgerRows, Move, WalletRows};
+use wallex_projectors::{
+    ApplyError, Found, LedgerRows, LineRow, LineRows, Move, Span, StateRow, StateRows, WalletRows,
+};
 
 use super::projection::Projection;
 
@@ -134,5 +136,85 @@ impl LedgerRows for StagedRows<'_> {
             let lines = row.lines.values().filter(|line| ids.contains(&line.event_id));
             lines.map(|line| (line.event_id, Some(line.clone()))).collect()
         })
+    }
+}
+
+impl StagedRows<'_> {
+    /// The same for who compares.
+    fn compared<T>(&self, with: impl FnOnce(&mut Projection) -> T) -> Result<T, DbErr> {
+        let mut staged = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = || DbErr::Custom("the checkpoint was not read first".to_owned());
+        Ok(with(staged.as_mut().ok_or_else(nothing)?))
+    }
+}
+
+impl StateRows for StagedRows<'_> {
+    async fn read(&self, span: &Span) -> Result<Vec<StateRow>, DbErr> {
+        self.compared(|row| {
+            let held = row.wallets.iter().filter(|(key, _)| span.holds_wallet(key));
+            let row = |(key, state): (&WalletKey, &WalletState)| StateRow {
+                tenant: key.tenant.to_string(),
+                wallet_id: key.wallet_id.to_string(),
+                state: Ok(state.clone()),
+            };
+            held.map(row).collect()
+        })
+    }
+
+    async fn delete(&self, rows: &[(&str, &str)]) -> Result<(), DbErr> {
+        self.compared(|row| {
+            row.wallets
+                .retain(|key, _| !rows.contains(&(key.tenant.as_str(), key.wallet_id.as_str())));
+        })
+    }
+
+    async fn upsert(&self, rows: &[(&WalletKey, &WalletState)]) -> Result<(), DbErr> {
+        self.compared(|row| {
+            let rows = rows.iter().map(|(key, state)| ((*key).clone(), (*state).clone()));
+            row.wallets.extend(rows);
+        })
+    }
+}
+
+impl LineRows for StagedRows<'_> {
+    async fn read(&self, span: &Span) -> Result<Vec<LineRow>, DbErr> {
+        self.compared(|row| {
+            let held =
+                row.lines.iter().filter(|((key, version), _)| span.holds_event(key, *version));
+            let row = |((key, version), line): (&(WalletKey, u64), &LedgerEntry)| LineRow {
+                tenant: key.tenant.to_string(),
+                wallet_id: key.wallet_id.to_string(),
+                version: version.cast_signed(),
+                line: Ok(line.clone()),
+            };
+            held.map(row).collect()
+        })
+    }
+
+    async fn delete(&self, lines: &[(&str, &str, i64)]) -> Result<(), DbErr> {
+        self.compared(|row| {
+            row.lines.retain(|(key, version), _| {
+                let (tenant, wallet_id) = (key.tenant.as_str(), key.wallet_id.as_str());
+                !lines.contains(&(tenant, wallet_id, version.cast_signed()))
+            });
+        })
+    }
+
+    async fn delete_of_events(&self, ids: &[EventId]) -> Result<u64, DbErr> {
+        self.compared(|row| {
+            let before = row.lines.len();
+            row.lines.retain(|_, line| !ids.contains(&line.event_id));
+            (before - row.lines.len()) as u64
+        })
+    }
+
+    async fn insert_new(&self, lines: &[LedgerEntry]) -> Result<u64, DbErr> {
+        let written = LedgerRows::insert_new(self, lines).await;
+        written.map_err(|error| DbErr::Custom(error.to_string()))
+    }
+
+    async fn insert(&self, lines: &[LedgerEntry]) -> Result<(), DbErr> {
+        let written = LedgerRows::insert(self, lines).await;
+        written.map_err(|error| DbErr::Custom(error.to_string()))
     }
 }

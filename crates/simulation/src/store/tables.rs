@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
 use wallex_outbox::Committed;
 use wallex_ports::{
     KeyScope, NewEvent, Shards, StoredRecord, StreamAppend, StreamState, Unit, UnitOutcome,
     WalletKey,
 };
+use wallex_projectors::{Event, Mine};
 
 use super::projection::{PROJECTORS, Projection};
+use super::recovery_store::StoredOperation;
 use crate::plant::Plant;
 
 /// An event as it stands in the store.
@@ -44,11 +47,26 @@ pub(crate) struct Tables {
     pub(crate) outbox: BTreeMap<(u16, u64), (WalletKey, u64)>,
     /// Rows that a transaction holds beyond one call: the transaction, and its node.
     pub(crate) locks: BTreeMap<WalletKey, (u64, usize)>,
+    /// Events that nobody can decode who reads them.
+    pub(crate) undecodable: BTreeSet<(WalletKey, u64)>,
+    /// Wallets that something was done to which a report may name.
+    pub(crate) suspects: BTreeSet<WalletKey>,
+    pub(crate) operations: BTreeMap<Uuid, StoredOperation>,
+    /// The transaction that holds the rows of operations, its node, and since when.
+    pub(crate) operations_held: Option<(u64, usize, u64)>,
     /// By projector and shard.
     pub(crate) projections: BTreeMap<(&'static str, u16), Projection>,
     /// Transactions that were numbered so far.
     pub(crate) transactions: u64,
     pub(crate) plant: Option<Plant>,
+}
+
+/// After this long the database ends the transaction of a holder that says nothing.
+const FROZEN_MS_MAX: u64 = 3_000;
+
+/// Whether a row that is held was given free by the database.
+pub(crate) fn is_frozen((_, _, since_ms): (u64, usize, u64), now_ms: u64) -> bool {
+    now_ms > since_ms + FROZEN_MS_MAX
 }
 
 /// What a transaction came to.
@@ -68,6 +86,10 @@ impl Tables {
             heads: vec![0; shards.count().into()],
             outbox: BTreeMap::new(),
             locks: BTreeMap::new(),
+            undecodable: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            operations: BTreeMap::new(),
+            operations_held: None,
             projections: PROJECTORS
                 .into_iter()
                 .flat_map(|name| (0..shards.count()).map(move |shard| (name, shard)))
@@ -76,6 +98,38 @@ impl Tables {
             transactions: 0,
             plant,
         }
+    }
+
+    /// An event, as a reader sees it.
+    pub(crate) fn read(&self, stored: &StoredEvent) -> Event {
+        let committed = Committed {
+            wallet: stored.wallet.clone(),
+            version: stored.version,
+            position: stored.position,
+            event_id: stored.event.event_id,
+            event: stored.event.event.clone(),
+            recorded_at: stored.event.recorded_at,
+            traceparent: stored.event.metadata.traceparent.clone(),
+        };
+        if self.undecodable.contains(&(stored.wallet.clone(), stored.version)) {
+            return Event::read_as(&committed, Err("not understood".to_owned()));
+        }
+        Event::of_committed(&committed)
+    }
+
+    /// Whether no transaction but `mine` holds the operations.
+    pub(crate) fn frees_operations(&mut self, now_ms: u64, mine: Option<u64>) -> bool {
+        self.operations_held = self.operations_held.filter(|held| !is_frozen(*held, now_ms));
+        self.operations_held.is_none_or(|(number, ..)| Some(number) == mine)
+    }
+
+    /// Whether somebody works on an operation, or will.
+    pub(crate) fn is_operating(&self, now_ms: u64) -> bool {
+        self.operations.values().any(|stored| stored.is_at_work(now_ms))
+    }
+
+    pub(crate) fn is_running(&self, mine: &Mine) -> bool {
+        self.operations.get(&mine.id).is_some_and(|stored| stored.is(mine))
     }
 
     /// One transaction, of which each unit is written as a whole or not at all. `mine` names the

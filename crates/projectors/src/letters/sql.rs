@@ -1,4 +1,4 @@
-//! Dead letters: seen, replayed, discarded.
+//! [`DeadLetters`] over the database.
 
 use std::sync::Arc;
 
@@ -10,15 +10,11 @@ use wallex_ports::{
     DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, Timestamp, WalletKey,
 };
 
+use super::{LetterStore, LetterTransaction, discard_letter, replay_letter};
 use crate::checkpoint;
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Discarded, Event};
 use crate::parking::{self, Filled};
 use crate::projector::{ApplyError, Poison, Projector};
-
-/// Events that one transaction replays, at most: meanwhile the projector waits.
-const CHUNK_EVENTS_MAX: u32 = 500;
-/// How often a replay begins anew because what can't be applied has changed meanwhile.
-const ROUNDS_MAX: u32 = 8;
 
 const LETTER: &str = "SELECT d.projector, d.tenant, d.wallet_id, CAST(d.shard AS bigint) AS shard, \
      d.version, d.position, CAST(d.event_id AS text) AS event_id, d.event_type, d.error, \
@@ -32,18 +28,6 @@ pub struct SqlDeadLetters {
     projectors: Arc<[Arc<dyn Projector>]>,
 }
 
-/// What one transaction of a replay came to.
-enum Step {
-    /// The wallet is no longer parked.
-    Settled(u64),
-    /// There are more events behind these.
-    More(u64),
-    /// This one can't be applied; nothing was written.
-    Poison(Poison),
-    /// What stands before the poison is applied.
-    Stuck,
-}
-
 impl SqlDeadLetters {
     /// On `db`, for the wallets that `projectors` have parked.
     #[must_use]
@@ -51,96 +35,28 @@ impl SqlDeadLetters {
         Self { db, projectors }
     }
 
-    fn projector(&self, name: &str) -> Result<&dyn Projector, DeadLetterError> {
-        let found = self.projectors.iter().find(|projector| projector.name() == name);
-        found.map(|projector| &**projector).ok_or(DeadLetterError::NotParked)
+    fn projector(&self, name: &str) -> Option<&Arc<dyn Projector>> {
+        self.projectors.iter().find(|projector| projector.name() == name)
     }
 
     fn shard_of(&self, wallet: &WalletKey) -> Result<u16, ReadError> {
         Ok(self.db.shards()?.of_wallet(wallet))
     }
+}
 
-    async fn find(
-        &self,
-        conn: &impl ConnectionTrait,
-        projector: &str,
-        wallet: &WalletKey,
-    ) -> Result<DeadLetter, DeadLetterError> {
-        let sql = format!(
-            "{LETTER} WHERE d.shard = $1 AND d.projector = $2 AND d.tenant = $3 AND d.wallet_id = $4"
-        );
-        let values = key_values(self.shard_of(wallet)?, projector, wallet);
-        let row = conn.query_one_raw(self.db.backend().statement(sql, values)).await;
-        let row = row.map_err(read_error)?.ok_or(DeadLetterError::NotParked)?;
-        Ok(letter(&Row(row)).map_err(ReadError::from)?)
-    }
-
-    /// One transaction of a replay: the events up to `before`, where that is known to be poison.
-    async fn step(
-        &self,
-        projector: &dyn Projector,
-        wallet: &WalletKey,
-        before: Option<&Poison>,
-    ) -> Result<Step, DeadLetterError> {
-        let (name, shard) = (projector.name(), self.shard_of(wallet)?);
-        let tx = self.db.begin_background().await.map_err(read_error)?;
-        let checkpoint = checkpoint::hold(&tx, name, shard).await.map_err(read_error)?;
-        let letter = self.find(&tx, name, wallet).await?;
-        if letter.position > checkpoint {
-            // The checkpoint was set back: the projector has still to come to this event.
-            tx.rollback().await.map_err(read_error)?;
-            return Ok(Step::Stuck);
-        }
-        let waiting = waiting(&tx, shard, wallet, letter.version, checkpoint).await?;
-        let parking = parking::of_wallets(&tx, name, shard, &[wallet].into(), Filled::MAYBE).await;
-        let discarded = parking.map_err(read_error)?.discarded;
-        let first_is_there = waiting.first().is_some_and(|e| e.version == letter.version);
-        if !first_is_there && !discarded.contains(wallet, letter.version) {
-            let error = "the event is gone".to_owned();
-            let poison = Poison { error, ..poison_of(&letter) };
-            postpone(&tx, shard, name, &poison).await.map_err(read_error)?;
-            tx.commit().await.map_err(read_error)?;
-            return Ok(Step::Stuck);
-        }
-        let next = waiting.get(CHUNK_EVENTS_MAX as usize);
-        let due: Vec<&Event> = waiting
-            .iter()
-            .take(CHUNK_EVENTS_MAX as usize)
-            .filter(|event| !discarded.contains(wallet, event.version))
-            .filter(|event| before.is_none_or(|poison| event.version < poison.version))
-            .collect();
-        let batch = Batch { shard, events: &due, discarded: &discarded, is_new: false };
-        match projector.apply(&tx, &batch).await {
-            Ok(()) => {}
-            Err(ApplyError::Poison(mut found)) if !found.is_empty() => {
-                tx.rollback().await.map_err(read_error)?;
-                return Ok(Step::Poison(found.swap_remove(0)));
-            }
-            Err(ApplyError::Poison(_) | ApplyError::NotNew) => {
-                let error = DbErr::Custom("a projector named no poison".to_owned());
-                return Err(read_error(error).into());
-            }
-            Err(ApplyError::Storage(error)) => return Err(read_error(error).into()),
-        }
-        let applied = due.len() as u64;
-        let step = match (before, next) {
-            (Some(poison), _) => {
-                postpone(&tx, shard, name, poison).await.map_err(read_error)?;
-                Step::Stuck
-            }
-            (None, Some(next)) => {
-                let next = Poison::of(next, "it waits behind one that was replayed".to_owned());
-                postpone(&tx, shard, name, &next).await.map_err(read_error)?;
-                Step::More(applied)
-            }
-            (None, None) => {
-                unpark(&tx, shard, name, wallet).await.map_err(read_error)?;
-                Step::Settled(applied)
-            }
-        };
-        tx.commit().await.map_err(read_error)?;
-        Ok(step)
-    }
+async fn find(
+    conn: &impl ConnectionTrait,
+    shard: u16,
+    projector: &str,
+    wallet: &WalletKey,
+) -> Result<DeadLetter, DeadLetterError> {
+    let sql = format!(
+        "{LETTER} WHERE d.shard = $1 AND d.projector = $2 AND d.tenant = $3 AND d.wallet_id = $4"
+    );
+    let values = key_values(shard, projector, wallet);
+    let row = conn.query_one_raw(Backend::of(conn).statement(sql, values)).await;
+    let row = row.map_err(read_error)?.ok_or(DeadLetterError::NotParked)?;
+    Ok(letter(&Row(row)).map_err(ReadError::from)?)
 }
 
 #[async_trait]
@@ -189,7 +105,7 @@ impl DeadLetters for SqlDeadLetters {
         projector: &str,
         wallet: &WalletKey,
     ) -> Result<(DeadLetter, Option<StoredEvent>), DeadLetterError> {
-        let letter = self.find(self.db.read(), projector, wallet).await?;
+        let letter = self.find(projector, wallet).await?;
         let sql = "SELECT CAST(schema_version AS bigint) AS schema_version, \
                    CAST(payload AS text) AS payload, CAST(metadata AS text) AS metadata, \
                    recorded_at_ms FROM events \
@@ -207,21 +123,7 @@ impl DeadLetters for SqlDeadLetters {
     }
 
     async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError> {
-        let projector = self.projector(projector)?;
-        let (mut applied, mut poison, mut rounds) = (0, None, 0);
-        loop {
-            match self.step(projector, wallet, poison.as_ref()).await? {
-                Step::Settled(events) => return Ok(Replay::Applied { events: applied + events }),
-                Step::More(events) => (applied, poison) = (applied + events, None),
-                Step::Poison(found) if rounds < ROUNDS_MAX => {
-                    (poison, rounds) = (Some(found), rounds + 1);
-                }
-                Step::Stuck | Step::Poison(_) => {
-                    let letter = self.find(self.db.read(), projector.name(), wallet).await?;
-                    return Ok(Replay::StillParked(Box::new(letter)));
-                }
-            }
-        }
+        replay_letter(self, projector, wallet).await
     }
 
     async fn discard(
@@ -231,31 +133,100 @@ impl DeadLetters for SqlDeadLetters {
         version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError> {
-        let (name, shard) = (self.projector(projector)?.name(), self.shard_of(wallet)?);
+        discard_letter(self, projector, wallet, version, reason).await
+    }
+}
+
+#[async_trait]
+impl LetterStore for SqlDeadLetters {
+    fn knows(&self, projector: &str) -> bool {
+        self.projector(projector).is_some()
+    }
+
+    async fn find(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+    ) -> Result<DeadLetter, DeadLetterError> {
+        find(self.db.read(), self.shard_of(wallet)?, projector, wallet).await
+    }
+
+    async fn begin(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+    ) -> Result<Box<dyn LetterTransaction>, ReadError> {
+        let unknown = || ReadError::Storage(format!("there is no projector {projector}").into());
+        let projector = Arc::clone(self.projector(projector).ok_or_else(unknown)?);
+        let shard = self.shard_of(wallet)?;
         let tx = self.db.begin_background().await.map_err(read_error)?;
-        checkpoint::hold(&tx, name, shard).await.map_err(read_error)?;
-        let letter = self.find(&tx, name, wallet).await?;
-        if letter.version != version {
-            return Err(DeadLetterError::Moved(Box::new(letter)));
-        }
-        let lost = lost_before(&tx, &letter).await.map_err(read_error)?;
-        if letter.version == 1 || lost.contains(&1) {
-            return Err(DeadLetterError::Creation);
-        }
+        Ok(Box::new(SqlTransaction { tx, projector, shard, wallet: wallet.clone() }))
+    }
+}
+
+struct SqlTransaction {
+    tx: DatabaseTransaction,
+    projector: Arc<dyn Projector>,
+    shard: u16,
+    wallet: WalletKey,
+}
+
+#[async_trait]
+impl LetterTransaction for SqlTransaction {
+    async fn hold(&self) -> Result<u64, ReadError> {
+        checkpoint::hold(&self.tx, self.projector.name(), self.shard).await.map_err(read_error)
+    }
+
+    async fn letter(&self) -> Result<DeadLetter, DeadLetterError> {
+        find(&self.tx, self.shard, self.projector.name(), &self.wallet).await
+    }
+
+    async fn waiting(&self, version: u64, upto: u64, limit: u32) -> Result<Vec<Event>, ReadError> {
+        waiting(&self.tx, self.shard, &self.wallet, version, upto, limit).await
+    }
+
+    async fn discarded(&self) -> Result<Discarded, ReadError> {
+        let (name, wallets) = (self.projector.name(), [&self.wallet].into());
+        let parking =
+            parking::of_wallets(&self.tx, name, self.shard, &wallets, Filled::MAYBE).await;
+        Ok(parking.map_err(read_error)?.discarded)
+    }
+
+    async fn project(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        self.projector.apply(&self.tx, batch).await
+    }
+
+    async fn postpone(&self, poison: &Poison) -> Result<(), DbErr> {
+        postpone(&self.tx, self.shard, self.projector.name(), poison).await
+    }
+
+    async fn unpark(&self) -> Result<(), DbErr> {
+        unpark(&self.tx, self.shard, self.projector.name(), &self.wallet).await
+    }
+
+    async fn lost_before(&self, letter: &DeadLetter) -> Result<Vec<u64>, DbErr> {
+        lost_before(&self.tx, letter).await
+    }
+
+    async fn leave_out(
+        &self,
+        letter: &DeadLetter,
+        lost: &[u64],
+        reason: &str,
+    ) -> Result<(), DbErr> {
         if lost.is_empty() {
-            record_discard(&tx, &letter, reason).await.map_err(read_error)?;
-        } else {
-            // The event itself may be good: what it waits for is gone without a trace.
-            record_lost(&tx, &letter, &lost, reason).await.map_err(read_error)?;
+            return record_discard(&self.tx, letter, reason).await;
         }
-        tx.commit().await.map_err(read_error)?;
-        tracing::warn!(
-            projector = name,
-            wallet.id = %wallet.wallet_id,
-            version,
-            "an event was left out of a projection by hand"
-        );
-        self.replay(projector, wallet).await
+        // The event itself may be good: what it waits for is gone without a trace.
+        record_lost(&self.tx, letter, lost, reason).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), DbErr> {
+        self.tx.commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
+        self.tx.rollback().await
     }
 }
 
@@ -295,25 +266,14 @@ fn stored(row: &Row) -> Result<StoredEvent, RowError> {
     })
 }
 
-fn poison_of(letter: &DeadLetter) -> Poison {
-    Poison {
-        wallet: letter.wallet.clone(),
-        version: letter.version,
-        position: letter.position,
-        event_id: letter.event_id,
-        event_type: letter.event_type.clone(),
-        error: letter.error.clone(),
-    }
-}
-
-/// The wallet's events from `version` on that the checkpoint has passed: a chunk of them, and one
-/// more if there is one.
+/// The wallet's events from `version` on that a checkpoint at `upto` has passed, in their order.
 async fn waiting(
     tx: &DatabaseTransaction,
     shard: u16,
     wallet: &WalletKey,
     version: u64,
-    checkpoint: u64,
+    upto: u64,
+    limit: u32,
 ) -> Result<Vec<Event>, ReadError> {
     let sql = "SELECT position, tenant, wallet_id, version, CAST(event_id AS text) AS event_id, \
                type, CAST(schema_version AS bigint) AS schema_version, \
@@ -325,8 +285,8 @@ async fn waiting(
         wallet.tenant.as_str().into(),
         wallet.wallet_id.as_str().into(),
         version.cast_signed().into(),
-        checkpoint.cast_signed().into(),
-        i64::from(CHUNK_EVENTS_MAX + 1).into(),
+        upto.cast_signed().into(),
+        i64::from(limit).into(),
     ];
     let rows =
         tx.query_all_raw(Backend::of(tx).statement(sql, values)).await.map_err(read_error)?;
