@@ -91,7 +91,8 @@ impl Odds {
         let (lost, panic, unreadable) = (fault(80), fault(20), fault(60));
         let (slow, stuck, crash, stop) = (fault(100), fault(15), fault(25), fault(40));
         let (poisoned, hang_up, unprojectable) = (fault(30), fault(250), fault(60));
-        let (undecodable, spoiled, operated) = (fault(300), fault(200), fault(900));
+        let (undecodable, spoiled) = (fault(300), fault(200));
+        let operated = if calm { 0 } else { dice.between(100, 900) };
         let mut skew = || {
             let skewed = !calm && dice.chance(300);
             let ms = i64::try_from(dice.below(7_200_000)).unwrap_or(0) - 3_600_000;
@@ -123,7 +124,7 @@ impl Odds {
             poisoned,
             unprojectable,
             batch_events_max: dice.pick(&[1, 2, 5, 64]),
-            acts: dice.pick(&[0, 6, 20]),
+            acts: dice.pick(&[2, 8, 20]),
             undecodable,
             spoiled,
             operated,

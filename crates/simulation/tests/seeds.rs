@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wallex_simulation::{Options, Outcome, run};
 
 /// More with `just simulate`.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 1_500;
 const REPLAYED: u64 = 60;
 
 fn seed(seed: u64) -> Outcome {
