@@ -270,6 +270,9 @@ impl RecoveryStore for SimulatedRecoveryStore {
     async fn end(&self, mine: &Mine, operation: &Operation) -> Result<bool, DbErr> {
         let (id, state) = (operation.id, operation.state);
         self.ports.world.note(format_args!("operation {id} ends: {state:?} {:?}", operation.error));
+        if state == OperationState::Done {
+            checks::check_report(&self.ports.world, operation);
+        }
         let ended = self
             .write("while an operation ends", |operations, _| {
                 let stored = operations.get_mut(&mine.id).filter(|stored| stored.is(mine));
@@ -279,9 +282,6 @@ impl RecoveryStore for SimulatedRecoveryStore {
                 })
             })
             .await?;
-        if ended.is_some() && state == OperationState::Done {
-            checks::check_report(&self.ports.world, operation);
-        }
         Ok(ended.is_some())
     }
 
