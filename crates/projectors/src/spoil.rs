@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DbErr, Value};
-use wallex_database::{Database, Row};
+use wallex_database::{Database, Place, Row};
 use wallex_ports::{BoxError, WalletKey, planted};
 
 use crate::checkpoint::{Seat, unreadable};
@@ -91,6 +91,10 @@ impl ProjectorStore for Spoiled {
 
     async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError> {
         self.store.read_after(after, limit).await
+    }
+
+    fn place(&self) -> Option<&Place> {
+        self.store.place()
     }
 
     async fn begin(&self) -> Result<Box<dyn ProjectorTransaction>, DbErr> {
