@@ -76,7 +76,9 @@ fn the_product_reads_as_if_there_were_no_planted_defects() {
         let text = fs::read_to_string(file).expect("a source");
         let path = file.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned();
         let is_breaker = path.ends_with("/spoil.rs") || path.contains("/planted/");
-        if !is_breaker && text.contains("planted::") || path.ends_with("/planted.rs") {
+        // What a module of a build for tests is called by is guarded below.
+        let asks = text.replace("crate::planted::", "").contains("planted::");
+        if !is_breaker && asks || path.ends_with("/planted.rs") {
             hooks.insert(path.clone());
         }
         let lines: Vec<&str> = text.lines().map(str::trim).collect();

@@ -57,7 +57,7 @@ async fn tamper(trial: &mut Trial, look: &Look, table: &str, tampering: &str) ->
     look.execute(&tampering.replace("{wallet}", &wallet)).await?;
     let (code, printed) = trial.stand.run(&["drift", "--quiet", "--json"]).await?;
     trial.injected();
-    if code != 1 || !names(&printed, WALLET) {
+    if code != 1 || !names(&printed, WALLET, place_of(table)) {
         trial.findings.add("tampering", format!("{tampering}: drift ends with {code}, {printed}"));
     }
     look.execute(&format!("DELETE FROM {table} WHERE {wallet}")).await?;
@@ -65,15 +65,26 @@ async fn tamper(trial: &mut Trial, look: &Look, table: &str, tampering: &str) ->
     look.execute("DROP TABLE kept").await
 }
 
-/// Whether a report names the wallet, and says what is wrong with it. What a command complained of
+/// What a report calls a table.
+fn place_of(table: &str) -> &str {
+    match table {
+        "wallet_streams" => "write_side",
+        "wallets" => "read_model",
+        "ledger_entries" => "ledger",
+        other => other,
+    }
+}
+
+/// Whether a report names the wallet and the place, and says what is wrong with it. What a command complained of
 /// stands before or behind its document.
-fn names(printed: &str, wallet: &str) -> bool {
+fn names(printed: &str, wallet: &str, place: &str) -> bool {
     let lines = printed.lines().filter(|line| !line.starts_with("wallex: "));
     let document = lines.collect::<Vec<_>>().join("\n");
     let document: Value = serde_json::from_str(&document).unwrap_or_default();
     let differences = document["report"]["differences"].as_array().cloned().unwrap_or_default();
     differences.iter().any(|difference| {
         difference["walletId"] == wallet
+            && difference["place"] == place
             && difference["what"].as_str().is_some_and(|w| !w.is_empty())
     })
 }
