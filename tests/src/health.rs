@@ -38,7 +38,7 @@ async fn metrics_have_the_given_names(database: TempDatabase) {
 async fn unknown_routes_and_methods_are_problems(database: TempDatabase) {
     let server = Server::start(&database).await;
     let client = server.client();
-    for path in ["/", "/nowhere", "/wallets/w/nothing", "/v2/wallets/w", "/wallets/w/credit/x"] {
+    for path in ["/nowhere", "/wallets/w/nothing", "/v2/wallets/w", "/wallets/w/credit/x"] {
         client.get(path).await.is_problem(404, "route-not-found");
     }
     for (method, path, allowed) in [

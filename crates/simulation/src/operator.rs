@@ -152,7 +152,7 @@ fn spoil_a_line(row: &mut Projection, number: u64) -> Option<Spoiled> {
     let keys: Vec<_> = row.lines.keys().cloned().collect();
     let (wallet, version) = keys.get(usize::try_from(number).ok()? % keys.len().max(1))?.clone();
     let key = (wallet.clone(), version);
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         row.lines.remove(&key);
     } else {
         let line = row.lines.get_mut(&key)?;
@@ -177,8 +177,7 @@ fn spoil_a_state(row: &mut Projection, number: u64) -> Option<Spoiled> {
         _ => {
             // A wallet that never was.
             let mut state = row.wallets.get(&wallet)?.clone();
-            let id =
-                wallex_domain::WalletId::parse(&format!("{}{GHOST}", wallet.wallet_id)).ok()?;
+            let id = wallex_domain::WalletId::parse(format!("{}{GHOST}", wallet.wallet_id)).ok()?;
             let ghost = WalletKey { tenant: wallet.tenant.clone(), wallet_id: id.clone() };
             let (owner, currency) = (state.wallet.owner_id().clone(), state.wallet.currency());
             state.wallet = Wallet::from_snapshot(id, owner, currency, Balance::ZERO, 1);

@@ -8,6 +8,8 @@ use wallex_database::read_error;
 use wallex_ports::{DeadLetter, DeadLetterError, Replay, WalletKey};
 
 pub use sql::SqlDeadLetters;
+#[cfg(test)]
+pub(crate) use sql::postpone;
 pub use store::{LetterStore, LetterTransaction};
 
 use crate::event::{Batch, Event};
