@@ -515,3 +515,10 @@ async fn who_follows_the_events_wakes_when_there_are_some() {
     assert_eq!(body(&lane, keyed(debit("a", 1), "key", 1)).await, "insufficient-funds");
     assert!(!committed.has_changed().expect("the lane runs"), "a refusal writes no event");
 }
+
+#[test]
+fn commands_are_named_as_their_routes_end() {
+    let commands = [create(None, 1), credit("a", 1), debit("a", 1), transfer("a", "b", 1)];
+    let names = commands.map(|command| command.action.name());
+    assert_eq!(names, ["create", "credit", "debit", "transfer"]);
+}
