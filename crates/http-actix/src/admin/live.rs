@@ -67,6 +67,8 @@ pub(crate) async fn live(req: HttpRequest, api: Data<Api>) -> Result<HttpRespons
     response.content_type("text/event-stream");
     // A proxy that gathers answers would tell them late.
     response.insert_header((header::HeaderName::from_static("x-accel-buffering"), "no"));
+    // Whoever was listened to for hours need not keep the connection when that ends.
+    response.force_close();
     if req.method() == Method::HEAD {
         return Ok(response.finish());
     }
