@@ -7,7 +7,10 @@ import { look, Scene } from './scene.mjs';
 
 const MINUTES = Number(process.env.WALLEX_PICTURES_MINUTES ?? 15);
 
-const [scene, browser] = await Promise.all([Scene.play({ minutes: MINUTES }), Browser.launch()]);
+const [scene, browser] = await Promise.all([Scene.play(), Browser.launch()]);
+// The database is asked only while somebody looks.
+const watching = await look(browser, scene.stand, 'overview', { viewport: DESKTOP });
+await new Promise((resolve) => setTimeout(resolve, MINUTES * 60_000));
 for (const [file, view, options] of [
   ['overview', 'overview', { colorScheme: 'light' }],
   ['overview-dark', 'overview', { colorScheme: 'dark' }],
@@ -21,5 +24,6 @@ for (const [file, view, options] of [
   await picture(tab.page, file);
   await tab.close();
 }
+await watching.close();
 await browser.close();
 await scene.close();

@@ -3,8 +3,7 @@
 import { Stand, traffic } from './stand.mjs';
 
 export class Scene {
-  /** Of `minutes` of traffic. */
-  static async play({ minutes = 0 } = {}) {
+  static async play() {
     const scene = new Scene();
     scene.stand = await Stand.start();
     const { stand } = scene;
@@ -22,7 +21,6 @@ export class Scene {
       }
     }
     scene.load = traffic(stand, { pauseMs: 30 });
-    if (minutes) await new Promise((resolve) => setTimeout(resolve, minutes * 60_000));
     return scene;
   }
 
