@@ -1,15 +1,21 @@
 //! One database, with its pools.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
 };
 use thiserror::Error;
+use tokio::time::timeout;
 use wallex_ports::{BoxError, NotMigrated, Shards};
 
 use crate::{ConnectOptions, DatabaseUrl, Place, postgres, sqlite};
+
+/// How many times as long as one statement may take, the database may be silent.
+const SILENCE_MAX_STATEMENTS: u32 = 3;
 
 /// Which kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +104,8 @@ pub struct Database {
     read: DatabaseConnection,
     background: DatabaseConnection,
     read_connections: u32,
+    /// How long work in the background may be silent; on SQLite nothing gets lost on the way.
+    patience: Option<Duration>,
     shards: OnceLock<Shards>,
 }
 
@@ -132,6 +140,8 @@ impl Database {
             read,
             background,
             read_connections: options.read_connections,
+            patience: (backend == Backend::Postgres)
+                .then_some(options.statement_timeout * SILENCE_MAX_STATEMENTS),
             shards: OnceLock::new(),
         })
     }
@@ -198,6 +208,28 @@ impl Database {
             Backend::Sqlite => &self.write,
         })
         .await
+    }
+
+    /// Waits for a few statements on the pool for background work, but not without end: PostgreSQL ends a
+    /// statement by itself, so that silence for several times as long means that the network is half open.
+    /// What was waited for is given up then, and the pool closes its connection, for it does not answer.
+    ///
+    /// A write that is given up may be done all the same. So may any whose answer is lost: what is written
+    /// in the background is fenced, or can be repeated. And it is written between BEGIN and COMMIT, so that
+    /// a BEGIN that is given up can't swallow what is written on its connection later.
+    ///
+    /// # Errors
+    /// Those of `work`; that of a connection that timed out.
+    pub async fn patiently<T, E: From<DbErr>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let Some(patience) = self.patience else { return work.await };
+        timeout(patience, work).await.unwrap_or_else(|elapsed| {
+            let silent =
+                sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed));
+            Err(DbErr::Conn(RuntimeErr::SqlxError(silent.into())).into())
+        })
     }
 
     /// Begins a transaction that only reads, in the background, and sees one state of the database

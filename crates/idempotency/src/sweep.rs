@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 use tokio::time::{Instant, sleep};
 use wallex_database::{Backend, Database, read_error};
 use wallex_ports::ReadError;
@@ -32,10 +32,14 @@ pub async fn sweep(db: &Database, chunk_rows_max: u32) -> Result<u64, ReadError>
          WHERE expires_at_ms <= (SELECT {now_ms}) ORDER BY expires_at_ms LIMIT $1 {skip})"
     );
     let statement = db.backend().statement(sql, [i64::from(chunk_rows_max).into()]);
-    let transaction = db.begin_background().await.map_err(read_error)?;
     let began = Instant::now();
-    let deleted = transaction.execute_raw(statement).await.map_err(read_error)?.rows_affected();
-    transaction.commit().await.map_err(read_error)?;
+    let deleting = async {
+        let transaction = db.begin_background().await?;
+        let deleted = transaction.execute_raw(statement).await?.rows_affected();
+        transaction.commit().await?;
+        Ok::<_, DbErr>(deleted)
+    };
+    let deleted = db.patiently(deleting).await.map_err(read_error)?;
     if db.backend() == Backend::Sqlite && deleted >= u64::from(chunk_rows_max) {
         sleep(began.elapsed().clamp(PAUSE_MIN, PAUSE_MAX)).await;
     }

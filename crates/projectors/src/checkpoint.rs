@@ -130,10 +130,16 @@ impl Seat {
         moved.map(|row| Filled::of_row(&Row(row)).map_err(unreadable)).transpose()
     }
 
-    /// Keeps the lease after a look that found nothing wrong; whether it is still this holder's, and
-    /// the projector wanted.
-    pub(crate) async fn renew(&self, db: &Database, lease: Duration) -> Result<bool, DbErr> {
-        self.keep(db, lease, "events_per_second = 0, last_error = ''", []).await
+    /// Keeps the lease after a look that found nothing wrong; where the checkpoint stands, if it is still this
+    /// holder's, and the projector wanted.
+    pub(crate) async fn renew(&self, db: &Database, lease: Duration) -> Result<Option<u64>, DbErr> {
+        let sql = self.keeping(db, lease, "events_per_second = 0, last_error = ''");
+        let statement =
+            db.backend().statement(format!("{sql} RETURNING position"), self.values([]));
+        let tx = db.begin_background().await?;
+        let row = tx.query_one_raw(statement).await?;
+        tx.commit().await?;
+        row.map(|row| Row(row).number("position").map_err(unreadable)).transpose()
     }
 
     /// Keeps the lease while the holder waits after a failure; whether it is still this holder's.
@@ -162,12 +168,15 @@ impl Seat {
         set: &str,
         more: impl IntoIterator<Item = Value>,
     ) -> Result<bool, DbErr> {
-        let sql = format!(
+        self.write(db, &self.keeping(db, lease, set), more).await
+    }
+
+    fn keeping(&self, db: &Database, lease: Duration, set: &str) -> String {
+        format!(
             "UPDATE projector_checkpoints SET lease_until_ms = {}, {set} WHERE {}",
             lease_until(db.backend(), lease),
             Self::is_mine()
-        );
-        self.write(db, &sql, more).await
+        )
     }
 
     /// Where the checkpoint stands; `None` when the seat is another's.

@@ -69,7 +69,7 @@ impl ProjectorStore for Spoiled {
         self.store.take().await
     }
 
-    async fn renew(&self, seat: &Seat) -> Result<bool, DbErr> {
+    async fn renew(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
         self.store.renew(&self.seat(seat).await?).await
     }
 

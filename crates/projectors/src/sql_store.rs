@@ -1,4 +1,5 @@
-//! [`ProjectorStore`] over the database.
+//! [`ProjectorStore`] over the database. Nothing is waited for without end: a network that is half open says
+//! nothing ([`Database::patiently`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,32 +42,35 @@ impl ProjectorStore for SqlProjectorStore {
 
     async fn take(&self) -> Result<Option<(Seat, u64)>, DbErr> {
         let name = self.projector.name();
-        checkpoint::take(&self.db, name, self.shard, &self.owner, self.lease, self.wanted).await
+        let taking =
+            checkpoint::take(&self.db, name, self.shard, &self.owner, self.lease, self.wanted);
+        self.db.patiently(taking).await
     }
 
-    async fn renew(&self, seat: &Seat) -> Result<bool, DbErr> {
-        seat.renew(&self.db, self.lease).await
+    async fn renew(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
+        self.db.patiently(seat.renew(&self.db, self.lease)).await
     }
 
     async fn wait(&self, seat: &Seat) -> Result<bool, DbErr> {
-        seat.wait(&self.db, self.lease).await
+        self.db.patiently(seat.wait(&self.db, self.lease)).await
     }
 
     async fn fail(&self, seat: &Seat, error: &str) -> Result<bool, DbErr> {
-        seat.fail(&self.db, error, self.lease).await
+        self.db.patiently(seat.fail(&self.db, error, self.lease)).await
     }
 
     async fn position(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
-        seat.position(&self.db).await
+        self.db.patiently(seat.position(&self.db)).await
     }
 
     async fn leave(&self, seat: &Seat) -> Result<(), DbErr> {
-        seat.leave(&self.db).await
+        self.db.patiently(seat.leave(&self.db)).await
     }
 
     async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError> {
         let db = self.db.background();
-        let rows = wallex_outbox::read_after(db, self.shard, after, limit).await?;
+        let reading = wallex_outbox::read_after(db, self.shard, after, limit);
+        let rows = self.db.patiently(reading).await?;
         Ok(rows.iter().map(Event::of_traced_row).collect::<Result<_, _>>()?)
     }
 
@@ -75,7 +79,7 @@ impl ProjectorStore for SqlProjectorStore {
     }
 
     async fn begin(&self) -> Result<Box<dyn ProjectorTransaction>, DbErr> {
-        let tx = self.db.begin_background().await?;
+        let tx = self.db.patiently(self.db.begin_background()).await?;
         Ok(Box::new(SqlTransaction { tx, store: self.clone() }))
     }
 }
@@ -94,7 +98,8 @@ impl ProjectorTransaction for SqlTransaction {
         to: u64,
         events_per_second: u64,
     ) -> Result<Option<Filled>, DbErr> {
-        seat.advance(&self.tx, from, to, self.store.lease, events_per_second).await
+        let moving = seat.advance(&self.tx, from, to, self.store.lease, events_per_second);
+        self.store.db.patiently(moving).await
     }
 
     async fn parking(
@@ -102,24 +107,26 @@ impl ProjectorTransaction for SqlTransaction {
         wallets: &BTreeSet<&WalletKey>,
         filled: Filled,
     ) -> Result<Parking, DbErr> {
-        let SqlProjectorStore { projector, shard, .. } = &self.store;
-        parking::of_wallets(&self.tx, projector.name(), *shard, wallets, filled).await
+        let SqlProjectorStore { db, projector, shard, .. } = &self.store;
+        let looking = parking::of_wallets(&self.tx, projector.name(), *shard, wallets, filled);
+        db.patiently(looking).await
     }
 
     async fn park(&self, poison: &[&Poison]) -> Result<(), DbErr> {
-        let SqlProjectorStore { projector, shard, .. } = &self.store;
-        parking::park(&self.tx, projector.name(), *shard, poison).await
+        let SqlProjectorStore { db, projector, shard, .. } = &self.store;
+        db.patiently(parking::park(&self.tx, projector.name(), *shard, poison)).await
     }
 
     async fn project(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
-        self.store.projector.apply(&self.tx, batch).await
+        let SqlProjectorStore { db, projector, .. } = &self.store;
+        db.patiently(projector.apply(&self.tx, batch)).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.commit().await
+        self.store.db.patiently(self.tx.commit()).await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.rollback().await
+        self.store.db.patiently(self.tx.rollback()).await
     }
 }

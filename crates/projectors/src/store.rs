@@ -32,11 +32,12 @@ pub trait ProjectorStore: Send + Sync {
     /// The database's.
     async fn take(&self) -> Result<Option<(Seat, u64)>, DbErr>;
 
-    /// Keeps the lease after a look that found nothing wrong; whether it is still this holder's.
+    /// Keeps the lease after a look that found nothing wrong; where the checkpoint stands, `None` when the
+    /// seat is another's.
     ///
     /// # Errors
     /// The database's.
-    async fn renew(&self, seat: &Seat) -> Result<bool, DbErr>;
+    async fn renew(&self, seat: &Seat) -> Result<Option<u64>, DbErr>;
 
     /// Keeps the lease while the holder waits after a failure; whether it is still this holder's.
     ///

@@ -66,7 +66,7 @@ impl Workers {
 
     async fn run(self, mut stop: watch::Receiver<bool>) {
         let shards = loop {
-            match self.prepare().await {
+            match self.db.patiently(self.prepare()).await {
                 Ok(shards) => break shards,
                 Err(error) => tracing::debug!(%error, "the projectors wait for the database"),
             }

@@ -240,8 +240,19 @@ impl Worker {
         }
         *kept = Instant::now();
         if events.is_empty() {
-            let mine = self.store.renew(seat).await?;
-            return Ok(if mine { Turn::Idle(position) } else { Turn::Lost });
+            let Some(stands) = self.store.renew(seat).await? else { return Ok(Turn::Lost) };
+            if stands != position {
+                // A crash of the database takes back what it had not yet written, or somebody did.
+                let (name, shard) = (self.name(), self.shard());
+                tracing::warn!(
+                    projector = name,
+                    shard,
+                    position,
+                    stands,
+                    "the checkpoint was moved"
+                );
+            }
+            return Ok(Turn::Idle(stands));
         }
         self.apply(seat, position, &events, rate).await
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::{Backend, Database};
-use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _};
+use wallex_ports::{
+    BoxError, ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _,
+};
 use wallex_projectors::SqlRecovery;
 
 use crate::config::Config;
@@ -93,9 +95,21 @@ impl Upkeep {
                     self.sweep().await;
                     self.clean_outbox().await;
                 }
-                _ = recovery.tick(), if migrated => self.recover().await,
-                _ = ready.tick(), if !migrated => self.look().await,
+                _ = recovery.tick(), if migrated => self.patiently(self.recover()).await,
+                _ = ready.tick(), if !migrated => self.patiently(self.look()).await,
             }
+        }
+    }
+
+    /// Does `work`, unless the network is half open: then it is given up, and done at the next tick.
+    async fn patiently(&self, work: impl Future<Output = ()>) {
+        let work = async {
+            work.await;
+            Ok::<(), BoxError>(())
+        };
+        if let Err(error) = self.db.patiently(work).await {
+            let error: &dyn std::error::Error = &*error;
+            tracing::warn!(error, "the database was silent for too long");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
-use wallex_database::{Backend, Row, RowError};
+use wallex_database::{Backend, Database, Row, RowError};
 use wallex_domain::EventHash;
 use wallex_ports::{Place, WalletKey};
 
@@ -29,6 +29,7 @@ const WRITTEN: &str = ", CAST(t.metadata AS text) AS metadata, t.hash";
 const UNLESS_FROZEN: &str = ", set_config('idle_in_transaction_session_timeout', '3000', true)";
 
 pub(super) struct SqlPage {
+    pub(super) db: Arc<Database>,
     pub(super) tx: DatabaseTransaction,
     pub(super) projectors: Arc<[Arc<dyn Projector>]>,
     pub(super) shard: u16,
@@ -68,7 +69,8 @@ impl PageTransaction for SqlPage {
              AND projector IN ({}) ORDER BY projector {lock}",
             names.join(", ")
         );
-        let rows = self.tx.query_all_raw(backend.statement(sql, values)).await?;
+        let statement = backend.statement(sql, values);
+        let rows = self.db.patiently(self.tx.query_all_raw(statement)).await?;
         let mut positions: Vec<Option<u64>> = vec![None; self.projectors.len()];
         for row in rows.into_iter().map(Row) {
             if let Some(i) = self.index_of(&row.text("projector").map_err(unreadable)?) {
@@ -92,7 +94,7 @@ impl PageTransaction for SqlPage {
                 condition.sql
             );
             let statement = Backend::of(&self.tx).statement(sql, condition.values);
-            let rows = self.tx.query_all_raw(statement).await?;
+            let rows = self.db.patiently(self.tx.query_all_raw(statement)).await?;
             room = room.saturating_sub(rows.len());
             for row in rows.into_iter().map(Row) {
                 let event = Event::of_row(&row).map_err(unreadable)?;
@@ -117,7 +119,7 @@ impl PageTransaction for SqlPage {
             let (letters, discards) = (select(0, "dead_letters"), select(1, "discarded_events"));
             let sql = format!("{letters} UNION ALL {discards}");
             let statement = Backend::of(&self.tx).statement(sql, condition.values);
-            for row in self.tx.query_all_raw(statement).await? {
+            for row in self.db.patiently(self.tx.query_all_raw(statement)).await? {
                 self.note(&Row(row), &mut aside).map_err(unreadable)?;
             }
         }
@@ -125,12 +127,14 @@ impl PageTransaction for SqlPage {
     }
 
     async fn reconcile(&self, projector: usize, stretch: &Stretch<'_>) -> Result<Findings, DbErr> {
-        self.projectors[projector].reconcile(&self.tx, stretch, self.mode).await
+        let reconciling = self.projectors[projector].reconcile(&self.tx, stretch, self.mode);
+        self.db.patiently(reconciling).await
     }
 
     async fn compare_states(&self, stretch: &Stretch<'_>) -> Result<Findings, DbErr> {
         let (table, place) = ("wallet_streams", Place::WriteSide);
-        reconcile_states(&self.tx, table, place, stretch, Mode::Compare).await
+        let comparing = reconcile_states(&self.tx, table, place, stretch, Mode::Compare);
+        self.db.patiently(comparing).await
     }
 
     async fn compare_heads(
@@ -138,18 +142,18 @@ impl PageTransaction for SqlPage {
         stretch: &Stretch<'_>,
         heads: &BTreeMap<WalletKey, EventHash>,
     ) -> Result<Findings, DbErr> {
-        reconcile_heads(&self.tx, stretch, heads).await
+        self.db.patiently(reconcile_heads(&self.tx, stretch, heads)).await
     }
 
     async fn record(&self, mine: &Mine, stand: Stand<'_>) -> Result<bool, DbErr> {
-        mine.record(&self.tx, stand).await
+        self.db.patiently(mine.record(&self.tx, stand)).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.commit().await
+        self.db.patiently(self.tx.commit()).await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.rollback().await
+        self.db.patiently(self.tx.rollback()).await
     }
 }

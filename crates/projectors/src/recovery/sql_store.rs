@@ -1,4 +1,5 @@
-//! [`RecoveryStore`] over the database.
+//! [`RecoveryStore`] over the database. Nothing that an operation waits for is waited for without end
+//! ([`Database::patiently`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl SqlRecoveryStore {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<u64, ReadError> {
         let statement = self.db.backend().statement(sql, values);
-        let row = self.db.background().query_one_raw(statement).await;
+        let row = self.db.patiently(self.db.background().query_one_raw(statement)).await;
         match row.map_err(read_error)?.map(Row) {
             Some(row) => Ok(row.number("n")?),
             None => Ok(0),
@@ -87,7 +88,7 @@ impl RecoveryStore for SqlRecoveryStore {
     }
 
     async fn begin(&self, kind: OperationKind, scope: &Scope, mine: &Mine) -> Result<Begun, DbErr> {
-        operations::begin(&self.db, kind, scope, mine).await
+        self.db.patiently(operations::begin(&self.db, kind, scope, mine)).await
     }
 
     async fn operation(&self, id: Uuid) -> Result<Option<Operation>, DbErr> {
@@ -99,28 +100,31 @@ impl RecoveryStore for SqlRecoveryStore {
     }
 
     async fn renew(&self, mine: &Mine) -> Result<bool, DbErr> {
-        mine.renew(&self.db).await
+        self.db.patiently(mine.renew(&self.db)).await
     }
 
     async fn record(&self, mine: &Mine, stand: Stand<'_>) -> Result<bool, DbErr> {
-        let tx = self.db.begin_background().await?;
-        let is_mine = mine.record(&tx, stand).await?;
-        tx.commit().await?;
-        Ok(is_mine)
+        let recording = async {
+            let tx = self.db.begin_background().await?;
+            let is_mine = mine.record(&tx, stand).await?;
+            tx.commit().await?;
+            Ok(is_mine)
+        };
+        self.db.patiently(recording).await
     }
 
     async fn end(&self, mine: &Mine, operation: &Operation) -> Result<bool, DbErr> {
-        mine.end(&self.db, operation).await
+        self.db.patiently(mine.end(&self.db, operation)).await
     }
 
     async fn reload(&self, mine: &Mine) -> Result<Option<(Operation, String)>, DbErr> {
-        mine.reload(&self.db).await
+        self.db.patiently(mine.reload(&self.db)).await
     }
 
     async fn heads(&self) -> Result<Vec<u64>, DbErr> {
         let sql = "SELECT position FROM shard_heads ORDER BY shard";
         let statement = self.db.backend().statement(sql, []);
-        let rows = self.db.background().query_all_raw(statement).await?;
+        let rows = self.db.patiently(self.db.background().query_all_raw(statement)).await?;
         rows.into_iter().map(|row| Row(row).number("position").map_err(unreadable)).collect()
     }
 
@@ -163,7 +167,7 @@ impl RecoveryStore for SqlRecoveryStore {
             since.position.cast_signed().into(),
         ];
         let statement = self.db.backend().statement(sql, values);
-        let rows = self.db.background().query_all_raw(statement).await?;
+        let rows = self.db.patiently(self.db.background().query_all_raw(statement)).await?;
         rows.into_iter().map(|row| tables::key(&Row(row)).map_err(unreadable)).collect()
     }
 
@@ -186,11 +190,11 @@ impl RecoveryStore for SqlRecoveryStore {
 
     async fn begin_page(&self, shard: u16, mode: Mode) -> Result<Box<dyn PageTransaction>, DbErr> {
         let tx = match mode {
-            Mode::Repair => self.db.begin_background().await?,
-            Mode::Compare => self.db.begin_snapshot().await?,
+            Mode::Repair => self.db.patiently(self.db.begin_background()).await?,
+            Mode::Compare => self.db.patiently(self.db.begin_snapshot()).await?,
         };
-        let projectors = Arc::clone(&self.projectors);
-        Ok(Box::new(SqlPage { tx, projectors, shard, mode }))
+        let (db, projectors) = (Arc::clone(&self.db), Arc::clone(&self.projectors));
+        Ok(Box::new(SqlPage { db, tx, projectors, shard, mode }))
     }
 }
 

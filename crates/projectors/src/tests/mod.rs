@@ -10,3 +10,4 @@ mod projecting;
 mod rebuild;
 mod recovery;
 mod retry;
+mod silence;

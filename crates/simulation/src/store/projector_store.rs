@@ -217,8 +217,10 @@ impl ProjectorStore for SimulatedProjectorStore {
         Ok(taken)
     }
 
-    async fn renew(&self, seat: &Seat) -> Result<bool, DbErr> {
-        self.keep(seat, "while a lease is renewed").await
+    async fn renew(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
+        let mine = self.keep(seat, "while a lease is renewed").await?;
+        let position = self.world().tables().projections[&(self.name, self.shard)].position;
+        Ok(mine.then_some(position))
     }
 
     async fn wait(&self, seat: &Seat) -> Result<bool, DbErr> {
