@@ -118,7 +118,7 @@ pub enum CommandError {
     /// The database is not migrated.
     #[error("the database is not migrated")]
     NotMigrated,
-    /// Other processes changed the wallet each time that the command was decided.
+    /// Others changed the wallet, or held what the command needs, each time that it was tried.
     #[error("the wallet is contended")]
     Contended,
     /// It may have been done, or not; the same idempotency key tells.

@@ -121,6 +121,48 @@ async fn the_same_key_has_one_effect_and_one_answer_within_a_batch_and_after_it(
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_kept_holds_nobody_up_however_often_it_is_asked_for() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    let mut commands: Vec<_> = (0..300).map(|_| keyed(debit("nobody", 5), "key", 1)).collect();
+    commands.push(create(Some("a"), 9));
+    let mut all = as_one_batch(&store, &lane, commands).await;
+    let last = all.pop().expect("one").expect("answered");
+    assert_eq!(last.stored.body, "a@1=9");
+    assert!(all.into_iter().all(|a| a.expect("answered").stored.body == "wallet-not-found"));
+    assert_eq!(store.tables().batches, [1, 256, 45]);
+}
+
+#[tokio::test]
+async fn commands_that_come_back_leave_room_for_others() {
+    let store = Store::new();
+    let settings = LaneSettings { batch_units_max: 4, ..LaneSettings::default() };
+    let (lane, _task) = node_with(&store, settings);
+    store.interfere(|tables| {
+        if tables.wallets.contains_key(&key("the-first")) {
+            tables.credit_elsewhere(&key("the-first"), 1);
+        }
+    });
+    let mut commands: Vec<_> = (0..4).map(|_| credit("the-first", 1)).collect();
+    commands.push(create(Some("a"), 9));
+    let all = as_one_batch(&store, &lane, commands).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!(store.tables().batches[..3], [1, 4, 5], "the other one does not wait for them");
+}
+
+#[tokio::test]
+async fn who_is_in_the_way_each_time_is_contention() {
+    for faults in [vec![Fault::Blocked], vec![Fault::Transient; 4]] {
+        let store = Store::new();
+        let (lane, _task) = node(&store);
+        store.fail(faults);
+        let refused = lane.execute(create(Some("a"), 9)).await;
+        assert!(matches!(refused, Err(CommandError::Contended)), "{refused:?}");
+        assert_eq!(store.balance("a"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_of_its_route() {
     let store = Store::new();
     let (lane, _task) = node(&store);

@@ -1,6 +1,6 @@
 //! Answering a group: by what was committed, or by what its keys were told before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use wallex_ports::{KeyScope, StoredAnswer, StoredRecord, Unit, UnitOutcome, planted};
 
@@ -117,20 +117,6 @@ pub(crate) fn scope_of(command: &Command) -> Option<KeyScope> {
     let key = command.idempotency.as_ref()?.key.clone();
     let (tenant, route) = (command.context.tenant.clone(), command.context.route.clone());
     Some(KeyScope { tenant, route, key, wallet_id })
-}
-
-/// The first command with a key stays; those after it wait for its answer.
-pub(crate) fn defer_same_keys(waiting: Vec<Waiting>, again: &mut Vec<Waiting>) -> Vec<Waiting> {
-    let mut seen = HashSet::new();
-    let (stay, mut wait): (_, Vec<_>) = waiting
-        .into_iter()
-        .partition(|w: &Waiting| scope_of(&w.command).is_none_or(|scope| seen.insert(scope)));
-    // The first one's answer is what they are told.
-    for waiting in &mut wait {
-        waiting.looks = true;
-    }
-    again.append(&mut wait);
-    stay
 }
 
 /// Answers the commands whose key was answered before; the rest is left.

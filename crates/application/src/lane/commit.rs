@@ -10,7 +10,7 @@ use wallex_ports::{CommitError, Unit, UnitOutcome};
 use super::LanePorts;
 
 /// How often a transaction that certainly wrote nothing is tried.
-pub(crate) const TRIES_MAX: u32 = 4;
+pub(crate) const TRANSACTION_TRIES_MAX: u32 = 4;
 /// The pause after the first try; it doubles each time.
 pub(crate) const PAUSE: Duration = Duration::from_millis(10);
 
@@ -42,7 +42,7 @@ pub(crate) async fn commit(
         let done = with_deadline(deadline, async move { committer.commit(batch).await }).await;
         match done {
             Err(CommitError::Transient(error) | CommitError::Unavailable(error))
-                if tries < TRIES_MAX =>
+                if tries < TRANSACTION_TRIES_MAX =>
             {
                 tracing::debug!(%error, tries, "the transaction wrote nothing, trying again");
                 metrics::counter!("wallex_lane_retries_total").increment(1);

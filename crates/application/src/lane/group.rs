@@ -1,6 +1,6 @@
 //! Deciding and committing a group of commands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -10,7 +10,7 @@ use wallex_ports::{
     StoredRecord, Unit, UnitOutcome, WalletKey,
 };
 
-use super::answers::{Decided, defer_same_keys, replay, scope_of};
+use super::answers::{Decided, replay, scope_of};
 use super::cache::StateCache;
 use super::commit::{commit, with_deadline};
 use super::deciding::{WorkingStates, key_of};
@@ -108,7 +108,7 @@ impl Lane {
         if !records.is_empty() {
             self.looking = LOOKED_UP_BATCHES;
         }
-        let group = Group::new(defer_same_keys(replay(group, &records), again));
+        let group = Group::new(replay(group, &records));
         if group.waiting.is_empty() {
             return None;
         }
@@ -122,7 +122,7 @@ impl Lane {
             }
             Err(error) => return give_up(group, error),
         };
-        let (decided, units) = self.decide(group, states);
+        let (decided, units) = self.decide(group, states, again);
         let units: Arc<[Unit]> = units.into();
         match self.commit(&decided, units.clone(), locked).await {
             Ok(outcomes) => {
@@ -213,11 +213,24 @@ impl Lane {
         Ok(Some(locked))
     }
 
-    /// Decides each command on the states that those before it leave.
-    fn decide(&self, group: Group, mut states: WorkingStates) -> (Vec<Decided>, Vec<Unit>) {
+    /// Decides each command on the states that those before it leave. One whose key is claimed by a command
+    /// before it goes to `again`, and is told that one's answer then. An answer that is not kept claims
+    /// nothing: whoever repeats it is decided at once, and is not one more to come back.
+    fn decide(
+        &self,
+        group: Group,
+        mut states: WorkingStates,
+        again: &mut Vec<Waiting>,
+    ) -> (Vec<Decided>, Vec<Unit>) {
         let mut units = Vec::with_capacity(group.waiting.len());
         let mut all = Vec::with_capacity(group.waiting.len());
-        for waiting in group.waiting {
+        let mut claimed: HashSet<KeyScope> = HashSet::new();
+        for mut waiting in group.waiting {
+            if scope_of(&waiting.command).is_some_and(|scope| claimed.contains(&scope)) {
+                waiting.looks = true;
+                again.push(waiting);
+                continue;
+            }
             let command = &waiting.command;
             let mut deciding = Deciding::new(
                 &states,
@@ -236,6 +249,7 @@ impl Lane {
             }
             let answer = self.ports.answers.encode(&command.context, &decision);
             let claim = if is_kept { self.claim(command, &answer) } else { None };
+            claimed.extend(claim.as_ref().map(|claim| claim.scope.clone()));
             let outcome = decision.as_ref().map_or_else(|refusal| refusal.name(), |_| "ok");
             span.record("outcome", outcome);
             units.push(Unit { claim, reads, appends });
@@ -317,9 +331,12 @@ fn give_up(group: Group, error: CommitError) -> Option<Group> {
     let alone = group.waiting.len() == 1;
     let answer = match error {
         CommitError::Transient(_) | CommitError::Storage(_) if !alone => return Some(group),
-        CommitError::Unavailable(source)
-        | CommitError::Transient(source)
-        | CommitError::Blocked(source) => {
+        // The database answers: somebody is in the way, each time.
+        CommitError::Transient(source) | CommitError::Blocked(source) => {
+            tracing::warn!(error = %source, commands = group.waiting.len(), "commands not done");
+            CommandError::Contended
+        }
+        CommitError::Unavailable(source) => {
             tracing::warn!(error = %source, commands = group.waiting.len(), "commands not done");
             if source.is::<NotMigrated>() {
                 CommandError::NotMigrated

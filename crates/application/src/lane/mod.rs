@@ -77,7 +77,8 @@ pub struct LanePorts {
 pub struct LaneSettings {
     /// Commands that may wait; one more is refused at once.
     pub queue_len_max: usize,
-    /// Commands in one transaction, at most.
+    /// Commands that are taken into one transaction, at most. Those that come back, to be decided again, are
+    /// in it as well, and leave room for half as many.
     pub batch_units_max: usize,
     /// Wallet states kept in memory, at most.
     pub cached_wallets_max: usize,

@@ -13,6 +13,9 @@ use super::group::{Group, Lane};
 use super::{Identities, LanePorts, LaneSettings, QUEUE_WAIT_MAX, spans};
 use crate::{Answer, Command, CommandError};
 
+/// How many batches of commands that come back there may be before no other gets in.
+const CARRIED_BATCHES_MAX: usize = 4;
+
 /// A command in the lane, and who waits for its answer.
 pub(crate) struct Waiting {
     pub(crate) command: Command,
@@ -115,6 +118,8 @@ impl LaneTask {
 
 async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: oneshot::Receiver<()>) {
     let units_max = lane.settings().batch_units_max.max(1);
+    // However many come back, others get in; but not without end.
+    let (room_min, carried_max) = (units_max / 2, units_max * CARRIED_BATCHES_MAX);
     // Commands that lost to another process, or wait for a command with the same key: they are
     // first in the next batch.
     let mut carried: Vec<Waiting> = Vec::new();
@@ -135,7 +140,9 @@ async fn run(mut lane: Lane, mut queue: mpsc::Receiver<Waiting>, mut stop: onesh
             let Some(first) = first else { return };
             batch.push(first);
         }
-        while batch.len() < units_max {
+        let room = units_max.saturating_sub(batch.len()).max(room_min);
+        let room = if batch.len() > carried_max { 0 } else { room };
+        for _ in 0..room {
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }

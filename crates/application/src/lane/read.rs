@@ -3,7 +3,7 @@
 use tokio::time::timeout;
 use wallex_ports::{KeyScope, ReadError, StoredRecord, StreamState, WalletKey};
 
-use super::commit::{PAUSE, TRIES_MAX};
+use super::commit::{PAUSE, TRANSACTION_TRIES_MAX};
 use super::{LanePorts, READ_DEADLINE};
 
 type Answers = (Vec<Option<StoredRecord>>, Vec<Option<StreamState>>);
@@ -21,7 +21,7 @@ pub(crate) async fn read(
     loop {
         let answers = timeout(READ_DEADLINE, ask(ports, scopes, wallets)).await;
         match answers.map_err(|elapsed| ReadError::Unavailable(elapsed.into()))? {
-            Err(ReadError::Unavailable(error)) if tries < TRIES_MAX => {
+            Err(ReadError::Unavailable(error)) if tries < TRANSACTION_TRIES_MAX => {
                 tracing::debug!(%error, tries, "the database did not answer, asking again");
                 metrics::counter!("wallex_lane_retries_total").increment(1);
                 tokio::time::sleep(pause).await;

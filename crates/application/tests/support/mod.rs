@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Unavailable,
     /// The transaction is given up; nothing is written.
     Transient,
+    /// What it needs is held for too long; nothing is written.
+    Blocked,
     /// It is written, and the answer is lost.
     AnswerLost,
     /// The adapter has a defect.
@@ -221,6 +223,7 @@ impl Store {
         match tables.faults.pop_front() {
             Some(Fault::Unavailable) => Err(CommitError::Unavailable("away".into())),
             Some(Fault::Transient) => Err(CommitError::Transient("given up".into())),
+            Some(Fault::Blocked) => Err(CommitError::Blocked("held".into())),
             Some(Fault::Panic) => panic!("a defect, on purpose"),
             Some(Fault::AnswerLost) => {
                 tables.write(units);
