@@ -7,12 +7,15 @@
 //! A statement begins after everyone in it has asked, so each sees what was committed before.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use wallex_ports::{NotMigrated, ReadError, StreamState, WalletKey, Wallets};
+use wallex_ports::{NotMigrated, ReadError, StreamState, TooManyReaders, WalletKey, Wallets};
 
 use crate::lane::READ_DEADLINE;
 
@@ -48,7 +51,10 @@ impl Wallets for GroupedWallets {
     async fn load(&self, keys: &[WalletKey]) -> Answer {
         let (reply, answer) = oneshot::channel();
         let asked = Asked { keys: keys.to_vec(), reply };
-        self.queue.try_send(asked).map_err(|_| unavailable("too many readers wait"))?;
+        self.queue.try_send(asked).map_err(|error| match error {
+            TrySendError::Full(_) => ReadError::Unavailable(TooManyReaders.into()),
+            TrySendError::Closed(_) => unavailable("the reading has ended"),
+        })?;
         answer.await.map_err(|_| unavailable("the reading ended without an answer"))?
     }
 }
@@ -60,7 +66,12 @@ fn unavailable(why: &str) -> ReadError {
 async fn run(wallets: Arc<dyn Wallets>, mut queue: mpsc::Receiver<Asked>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        answer(&*wallets, std::mem::take(&mut batch)).await;
+        let answering = answer(&*wallets, std::mem::take(&mut batch));
+        // A defect that panics must not end all reads after it. Those in the batch are told by their reply,
+        // which is dropped.
+        if AssertUnwindSafe(answering).catch_unwind().await.is_err() {
+            tracing::error!("a read of wallets panicked");
+        }
     }
 }
 
@@ -145,6 +156,7 @@ mod tests {
             if let Some(gate) = &self.gate {
                 gate.acquire().await.expect("open").forget();
             }
+            assert!(!keys.contains(&key("defect")), "a defect, on purpose");
             if keys.contains(&key("broken")) {
                 return Err(ReadError::Storage("no row".into()));
             }
@@ -182,6 +194,29 @@ mod tests {
         assert_eq!(found, names);
         // The first went alone; who came meanwhile went together, each wallet once.
         assert_eq!(*held.statements.lock().expect("no panic"), [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_defect_that_panics_does_not_end_the_reading() {
+        let wallets = Arc::new(GroupedWallets::spawn(Arc::new(Held::default())));
+        let panicked = wallets.load(&[key("defect")]).await;
+        assert!(matches!(panicked, Err(ReadError::Unavailable(_))), "{panicked:?}");
+        assert!(wallets.load(&[key("a")]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_reader_too_many_is_told_that_it_is_too_many() {
+        let wallets = GroupedWallets::spawn(Arc::new(Held::default()));
+        // Nothing is taken out meanwhile: the test gives no other task a turn.
+        while wallets.queue.capacity() > 0 {
+            let (reply, _) = oneshot::channel();
+            wallets.queue.try_send(Asked { keys: vec![], reply }).expect("room");
+        }
+        let refused = wallets.load(&[key("a")]).await.expect_err("there is no room");
+        let ReadError::Unavailable(why) = refused else { panic!("{refused:?}") };
+        assert!(why.is::<TooManyReaders>(), "{why}");
+        tokio::task::yield_now().await;
+        assert!(wallets.load(&[key("a")]).await.is_ok(), "there is room again");
     }
 
     #[tokio::test]

@@ -17,7 +17,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use wallex_application::{Awaited, Behind, CommandError, ExplainError, ProjectionError, Refusal};
 use wallex_domain::{MAX_MINOR_UNITS, TransferId};
-use wallex_ports::{AccessScope, NotMigrated, NotReady, Operation, ReadError, Refused};
+use wallex_ports::{
+    AccessScope, NotMigrated, NotReady, Operation, ReadError, Refused, TooManyReaders,
+};
 
 use crate::code::Code;
 use crate::errors::FieldError;
@@ -453,6 +455,10 @@ impl From<ReadError> for Problem {
             ReadError::Unavailable(source) if source.is::<NotMigrated>() => {
                 Self::database_not_migrated()
             }
+            ReadError::Unavailable(source) if source.is::<TooManyReaders>() => Self::new(
+                Code::Overloaded,
+                "Too many requests are waiting; try again a little later.",
+            ),
             ReadError::Unavailable(_) => Self::database_unavailable(Some(&error)),
             ReadError::Storage(_) => Self::internal(&error),
         }
@@ -549,6 +555,12 @@ mod tests {
         let cause = "what is stored could not be read: no such table";
         assert_eq!(problem.cause(), Some(cause));
         assert!(!problem.json("/wallets/w-1", "c-1").contains("table"));
+    }
+
+    #[test]
+    fn too_many_readers_are_an_overload() {
+        let problem = Problem::from(ReadError::Unavailable(TooManyReaders.into()));
+        assert_eq!(problem.code, Code::Overloaded);
     }
 
     #[test]

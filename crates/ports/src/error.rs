@@ -17,10 +17,16 @@ impl From<NotMigrated> for ReadError {
     }
 }
 
+/// More readers wait for the database than may. It stands behind [`ReadError::Unavailable`], for who wants to
+/// say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("too many readers are waiting")]
+pub struct TooManyReaders;
+
 /// Why something could not be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// The database does not answer, or is not migrated yet: try again later.
+    /// The database does not answer, is not migrated yet, or has too many readers: try again later.
     #[error("the database is not available")]
     Unavailable(#[source] BoxError),
     /// What is stored can't be understood, or the query itself is wrong: trying again won't help.

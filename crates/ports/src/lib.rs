@@ -45,7 +45,7 @@ pub use commit::{
     UnitOutcome,
 };
 pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetters, Replay, StoredEvent};
-pub use error::{BoxError, NotMigrated, ReadError};
+pub use error::{BoxError, NotMigrated, ReadError, TooManyReaders};
 pub use idempotency::{ExpiredRecords, IdempotencyRecords, KeyScope, RequestHash, StoredRecord};
 pub use metadata::EventMetadata;
 pub use operations::{
