@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wallex_domain::{EventId, WalletEvent};
 use wallex_ports::{Timestamp, Traceparent, WalletKey};
 
-/// Events kept in each shard, at most; the oldest go first. A projector that is further behind reads the
-/// database, which is what it does best in large batches.
+/// Events kept in all shards together, at most, an equal part in each; the oldest go first, but for the last batch.
+/// A projector that is further behind reads the database, which is what it does best in large batches.
 const EVENTS_MAX: usize = 8_192;
 
 /// An event that was committed, with its place in its stream and in its shard.
@@ -56,10 +56,11 @@ impl Tail {
         if shards.len() <= at {
             shards.resize_with(at + 1, Kept::default);
         }
+        let part = EVENTS_MAX / shards.len();
         let kept = &mut shards[at];
         kept.events += committed.len();
         kept.batches.push_back(committed);
-        while kept.events > EVENTS_MAX && kept.batches.len() > 1 {
+        while kept.events > part && kept.batches.len() > 1 {
             kept.events -= kept.batches.pop_front().map_or(0, |oldest| oldest.len());
         }
     }
@@ -153,5 +154,19 @@ mod tests {
         assert!(positions(&tail, 0, 3_999, 1).is_empty());
         assert_eq!(positions(&tail, 0, 4_000, 1).first(), Some(&4_001));
         assert_eq!(positions(&tail, 0, 4_000, usize::MAX).len(), 8_000);
+    }
+
+    #[test]
+    fn shards_share_what_is_kept_and_each_has_its_last_batch() {
+        let tail = Tail::default();
+        for n in 0..100 {
+            for shard in 0..1_024 {
+                tail.push(shard, batch(n * 10 + 1..=(n + 1) * 10));
+            }
+        }
+        let kept = |shard| positions(&tail, shard, 990, usize::MAX).len();
+        assert!((0..1_024).all(|shard| kept(shard) == 10));
+        let events: usize = tail.shards.lock().expect("no panic").iter().map(|k| k.events).sum();
+        assert_eq!(events, 10 * 1_024, "the last batches, and no more");
     }
 }
