@@ -104,7 +104,8 @@ pub async fn lock_streams(
     states(select.query(conn).await?)
 }
 
-/// The versions of `keys` as they are committed now, without a lock; 0 where there is no wallet.
+/// The versions of `keys` as they are committed now, without a lock; wallets that do not exist are missing from
+/// the answer.
 ///
 /// # Errors
 /// The database's; also when a row can't be understood.

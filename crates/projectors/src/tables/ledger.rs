@@ -112,7 +112,7 @@ fn columns(shard: u16, rows: &[LedgerEntry]) -> Vec<Column> {
     columns
 }
 
-/// Inserts rows; the keys of those that were not there yet. One that is there stays as it is.
+/// Inserts rows; how many were not there yet. One that is there stays as it is.
 pub(crate) async fn insert_new(
     conn: &impl ConnectionTrait,
     shard: u16,
