@@ -38,6 +38,7 @@ mod links;
 mod list_events;
 mod live;
 mod logs;
+mod lost_answers;
 mod metrics_page;
 mod openapi;
 mod overload;

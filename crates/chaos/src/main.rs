@@ -20,7 +20,6 @@ mod http;
 mod load;
 mod matrix;
 mod model;
-mod proxy;
 mod report;
 mod rows;
 mod stand;

@@ -5,6 +5,7 @@
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use sqlx::Error as SqlxError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use wallex_ports::{NotMigrated, ReadError};
 
 /// What an error means.
@@ -37,7 +38,7 @@ fn classify_sqlx(error: &SqlxError) -> ErrorClass {
     match error {
         SqlxError::Database(database) => {
             let code = database.code().unwrap_or_default();
-            if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+            if database.try_downcast_ref::<PgDatabaseError>().is_some() {
                 classify_postgres(&code)
             } else {
                 classify_sqlite(&code)
@@ -88,6 +89,35 @@ fn classify_sqlite(code: &str) -> ErrorClass {
     }
 }
 
+/// Whether what was asked may have been done although this came back, because the answer was lost. It was
+/// not when no connection was had to ask on, or the database itself refused.
+#[must_use]
+pub fn is_answer_lost(error: &DbErr) -> bool {
+    match error {
+        // These are errors of the pool: nothing was sent.
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => false,
+        DbErr::Exec(RuntimeErr::SqlxError(source))
+        | DbErr::Query(RuntimeErr::SqlxError(source)) => {
+            let SqlxError::Database(database) = &**source else {
+                return classify_sqlx(source) == ErrorClass::Unavailable;
+            };
+            match database.try_downcast_ref::<PgDatabaseError>() {
+                Some(refused) => !is_refusal(refused.severity(), refused.code()),
+                // A COMMIT that failed on an I/O error.
+                None => classify_sqlx(source) == ErrorClass::Unavailable,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Whether PostgreSQL took the transaction back. An ERROR does, while a session that ends with more than that
+/// may end behind its commit; what is in between may say ERROR when it has lost the server.
+fn is_refusal(severity: PgSeverity, sqlstate: &str) -> bool {
+    let is_connection = ["08", "57P", "58"].iter().any(|class| sqlstate.starts_with(class));
+    severity == PgSeverity::Error && !is_connection
+}
+
 /// Whether a row is there already whose key an insert has.
 #[must_use]
 pub fn is_taken(error: &DbErr) -> bool {
@@ -105,7 +135,7 @@ pub fn is_undefined(error: &DbErr) -> bool {
     };
     let SqlxError::Database(database) = &**source else { return false };
     let code = database.code().unwrap_or_default();
-    match database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+    match database.try_downcast_ref::<PgDatabaseError>() {
         // undefined_table, undefined_column
         Some(_) => ["42P01", "42703"].contains(&&*code),
         // SQLite has one code for all that is wrong with a statement.
@@ -132,6 +162,8 @@ pub fn read_error(error: DbErr) -> ReadError {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnAcquireErr;
+
     use super::*;
 
     #[test]
@@ -150,6 +182,30 @@ mod tests {
         ] {
             assert_eq!(classify_postgres(sqlstate), class, "{sqlstate}");
         }
+    }
+
+    #[test]
+    fn only_an_error_takes_a_transaction_back_for_sure() {
+        for (severity, sqlstate, refusal) in [
+            (PgSeverity::Error, "53100", true),
+            (PgSeverity::Error, "57014", true),
+            (PgSeverity::Error, "23505", true),
+            (PgSeverity::Error, "08006", false),
+            (PgSeverity::Error, "57P01", false),
+            (PgSeverity::Error, "58000", false),
+            (PgSeverity::Fatal, "53300", false),
+            (PgSeverity::Fatal, "57P01", false),
+            (PgSeverity::Panic, "53100", false),
+        ] {
+            assert_eq!(is_refusal(severity, sqlstate), refusal, "{sqlstate}");
+        }
+        assert!(!is_answer_lost(&DbErr::Conn(RuntimeErr::SqlxError(SqlxError::PoolClosed.into()))));
+        assert!(!is_answer_lost(&DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)));
+        assert!(!is_answer_lost(&DbErr::Custom("refused".to_owned())));
+        let failed = |error: SqlxError| DbErr::Query(RuntimeErr::SqlxError(error.into()));
+        assert!(!is_answer_lost(&failed(SqlxError::RowNotFound)));
+        let lost = SqlxError::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(is_answer_lost(&failed(lost)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod with;
 pub use bulk::{Insert, KeyedDelete, KeyedSelect, KeyedUpdate};
 pub use columns::Column;
 pub use connect::{Backend, ConnectError, Database};
-pub use error::{ErrorClass, classify, is_taken, is_undefined, read_error};
+pub use error::{ErrorClass, classify, is_answer_lost, is_taken, is_undefined, read_error};
 pub use options::ConnectOptions;
 pub use place::{Place, error_type, within};
 pub use pools::PoolStatus;

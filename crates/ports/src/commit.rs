@@ -146,7 +146,8 @@ pub enum CommitError {
     /// trying again at once would wait as long again.
     #[error("the transaction waited too long for another")]
     Blocked(#[source] BoxError),
-    /// COMMIT was sent, its answer was lost, and the outcome could not be looked up either.
+    /// COMMIT was sent, its answer was lost, and what became of it could not be found out: it may be written, and
+    /// may still come to be.
     #[error("the outcome of the transaction is unknown")]
     Indeterminate(#[source] BoxError),
     /// The database refused what was to be written. Nothing was written, and trying the same again

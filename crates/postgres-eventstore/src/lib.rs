@@ -22,6 +22,6 @@ pub mod sqlite;
 mod streams;
 
 pub use append::{PositionedEvent, holds_event};
-pub use positions::{hold_positions, take_positions};
+pub use positions::take_positions;
 pub use read::EventStore;
 pub use streams::{End, Held, Move, lock_streams, stream_versions};

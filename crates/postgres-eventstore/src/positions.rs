@@ -32,16 +32,3 @@ pub async fn take_positions(
     }
     Ok(before)
 }
-
-/// Waits until no transaction holds the heads of `shards`, and holds them itself until the end of
-/// this one: whatever had taken positions there is then decided.
-///
-/// # Errors
-/// The database's.
-pub async fn hold_positions(
-    conn: &impl ConnectionTrait,
-    shards: impl IntoIterator<Item = u16>,
-) -> Result<(), DbErr> {
-    let none: BTreeMap<u16, u64> = shards.into_iter().map(|shard| (shard, 0)).collect();
-    take_positions(conn, &none).await.map(|_| ())
-}

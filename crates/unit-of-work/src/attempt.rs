@@ -12,7 +12,7 @@ use crate::{postgres, sqlite};
 /// What came of it.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// All is written; in each shard behind this position.
+    /// All is written; in each shard behind this position, where that is known.
     Written(BTreeMap<u16, u64>),
     /// The database holds something else than the batch rests on, or holds it for somebody else.
     Refused,

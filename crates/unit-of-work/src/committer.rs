@@ -1,22 +1,22 @@
 //! The transaction around what is written, and what is known when it fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use tracing::{Instrument as _, Span};
-use wallex_database::{Backend, Database, ErrorClass, classify, is_undefined, within};
+use wallex_database::{
+    Backend, Database, ErrorClass, classify, is_answer_lost, is_undefined, within,
+};
 use wallex_idempotency::{forget_expired, stored_records};
 use wallex_outbox::Tail;
 use wallex_ports::{
-    CommitError, Committer, KeyScope, LockedWallets, NewEvent, NotMigrated, Shards, StoredRecord,
-    StreamAppend, StreamState, Unit, UnitOutcome, WalletKey,
+    CommitError, Committer, KeyScope, LockedWallets, NotMigrated, Shards, StoredRecord,
+    StreamState, Unit, UnitOutcome, WalletKey,
 };
-use wallex_postgres_eventstore::{
-    Held, hold_positions, holds_event, lock_streams, stream_versions,
-};
+use wallex_postgres_eventstore::{Held, lock_streams, stream_versions};
 
 use crate::attempt::{Attempt, attempt};
 use crate::batch::{Batch, TAKEN};
@@ -25,10 +25,9 @@ use crate::rows::Rows;
 /// How often what fits of a batch is tried. Each refusal but the last is looked into, and leaves out
 /// what does not fit; only who is overtaken in between is refused again.
 const ATTEMPTS_MAX: u32 = 4;
-/// How often the outcome of a lost COMMIT is looked up before it is given up as unknown.
-const LOOKUPS_MAX: u32 = 8;
-/// The pause after the first look-up that failed; it doubles each time.
-const LOOKUP_PAUSE: Duration = Duration::from_millis(20);
+/// How long the outcome of a lost COMMIT is looked for before it is given up as unknown: about as long as its
+/// statement may take, and less than the lane waits.
+const LOOKUP_MAX: Duration = Duration::from_secs(8);
 
 /// How long a command that locks first waits for its wallets. Other servers hold a row for
 /// milliseconds; whoever holds it for longer is a person at a prompt, and the commands behind this
@@ -38,7 +37,7 @@ const LOCK_WAIT_MS: u32 = 500;
 /// Commits batches to PostgreSQL or SQLite.
 #[derive(Debug, Clone)]
 pub struct SqlCommitter {
-    db: Arc<Database>,
+    pub(crate) db: Arc<Database>,
     tail: Arc<Tail>,
 }
 
@@ -66,7 +65,7 @@ impl SqlCommitter {
                 return Ok(batch.outcomes());
             }
             let rows = Rows::of(&batch, shards);
-            match self.attempt(&batch, &rows, shards).await? {
+            match self.attempt(&rows, shards).await? {
                 Attempt::Written(before) => {
                     rows.tell(&self.tail, &before);
                     return Ok(batch.outcomes());
@@ -77,36 +76,32 @@ impl SqlCommitter {
         Ok(batch.defeated())
     }
 
-    /// Writes `rows`, all that fits of `batch`, and makes it durable.
-    async fn attempt(
-        &self,
-        batch: &Batch<'_>,
-        rows: &Rows<'_>,
-        shards: Shards,
-    ) -> Result<Attempt, CommitError> {
+    /// Writes `rows`, and makes them durable.
+    async fn attempt(&self, rows: &Rows<'_>, shards: Shards) -> Result<Attempt, CommitError> {
         let span = self.span(rows);
         if self.db.backend() == Backend::Sqlite {
-            return self.attempt_in_steps(batch, rows, shards).instrument(span).await;
+            return self.attempt_in_steps(rows, shards).instrument(span).await;
         }
         match within(span, attempt(self.db.write(), shards, rows)).await {
-            Err(error) if may_have_committed(&error) => self.look_up(batch, error).await,
+            Err(error) if is_answer_lost(&error) => {
+                self.look_up(rows, shards, error, LOOKUP_MAX).await
+            }
             attempted => attempted.map_err(before_commit),
         }
     }
 
     async fn attempt_in_steps(
         &self,
-        batch: &Batch<'_>,
         rows: &Rows<'_>,
         shards: Shards,
     ) -> Result<Attempt, CommitError> {
         let transaction = self.db.begin().await.map_err(before_commit)?;
         let written = attempt(&transaction, shards, rows).await.map_err(before_commit)?;
-        self.end(transaction, batch, written).await
+        self.end(transaction, rows, shards, written).await
     }
 
     /// What a trace shows of writing `rows`.
-    fn span(&self, rows: &Rows<'_>) -> Span {
+    pub(crate) fn span(&self, rows: &Rows<'_>) -> Span {
         self.db.place().span("BATCH", "events", rows.events.len())
     }
 
@@ -114,7 +109,8 @@ impl SqlCommitter {
     async fn end(
         &self,
         transaction: DatabaseTransaction,
-        batch: &Batch<'_>,
+        rows: &Rows<'_>,
+        shards: Shards,
         attempted: Attempt,
     ) -> Result<Attempt, CommitError> {
         if matches!(attempted, Attempt::Refused) {
@@ -123,7 +119,9 @@ impl SqlCommitter {
         }
         match transaction.commit().await {
             Ok(()) => Ok(attempted),
-            Err(error) if may_have_committed(&error) => self.look_up(batch, error).await,
+            Err(error) if is_answer_lost(&error) => {
+                self.look_up(rows, shards, error, LOOKUP_MAX).await
+            }
             // The database said that it did not commit.
             Err(error) => Err(before_commit(error)),
         }
@@ -159,56 +157,25 @@ impl SqlCommitter {
         Ok(())
     }
 
-    /// COMMIT was sent and its answer was lost. The transaction is one, so one of its events tells
-    /// for all. It may still be ending on the server: holding the head of the event's shard waits
-    /// for that.
+    /// COMMIT was sent and its answer was lost. What fails from here on has not been, and never will be,
+    /// written; else it is [`CommitError::Indeterminate`].
     pub(crate) async fn look_up(
         &self,
-        batch: &Batch<'_>,
+        rows: &Rows<'_>,
+        shards: Shards,
         lost: DbErr,
+        patience: Duration,
     ) -> Result<Attempt, CommitError> {
-        let witness = batch.appends().next().and_then(|a| Some((a, a.events.first()?)));
-        let Some((append, event)) = witness else {
-            // Only keys were claimed: claiming them again finds out. Who meets its own record then
-            // is told the right answer, as a replay.
-            return Err(CommitError::Transient(lost.into()));
-        };
         tracing::warn!(error = %lost, "the answer to COMMIT was lost: looking its outcome up");
         #[cfg(debug_assertions)]
         if let Some(believed) = crate::spoil::lost_answer(&lost) {
             return believed;
         }
-        let mut pause = LOOKUP_PAUSE;
-        for _ in 0..LOOKUPS_MAX {
-            match self.was_committed(append, event).await {
-                // Where it stands in its shard is not known here, and so not told.
-                Ok(true) => return Ok(Attempt::Written(BTreeMap::new())),
-                Ok(false) => return Err(CommitError::Unavailable(lost.into())),
-                Err(error) => tracing::debug!(%error, "the look-up failed"),
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+        match self.db.backend() {
+            Backend::Postgres => self.write_again(rows, shards, lost, patience).await,
+            Backend::Sqlite => self.look_again(rows, lost, patience).await,
         }
-        Err(CommitError::Indeterminate(lost.into()))
     }
-
-    async fn was_committed(&self, append: &StreamAppend, event: &NewEvent) -> Result<bool, DbErr> {
-        let key = &append.stream;
-        let shards = self.db.shards().map_err(|error| DbErr::Custom(error.to_string()))?;
-        let shard = shards.of_wallet(key);
-        let transaction = self.db.begin().await?;
-        hold_positions(&transaction, [shard]).await?;
-        let version = append.expected_version + 1;
-        let found = holds_event(&transaction, shard, key, version, event).await?;
-        transaction.rollback().await?;
-        Ok(found)
-    }
-}
-
-/// Whether an answer was lost that might have said that all is done. Before a connection is had nothing
-/// is sent.
-fn may_have_committed(error: &DbErr) -> bool {
-    !matches!(error, DbErr::ConnectionAcquire(_)) && classify(error) == ErrorClass::Unavailable
 }
 
 /// An error before COMMIT was sent, or one by which the database denied it: nothing was written.
@@ -276,7 +243,7 @@ impl LockedWallets for Locked {
         let span = committer.span(&rows);
         let attempted = within(span, attempt(&transaction, shards, &rows)).await;
         let attempted = attempted.map_err(before_commit)?;
-        match committer.end(transaction, &batch, attempted).await? {
+        match committer.end(transaction, &rows, shards, attempted).await? {
             Attempt::Written(before) => {
                 rows.tell(&committer.tail, &before);
                 Ok(batch.outcomes())
@@ -284,27 +251,5 @@ impl LockedWallets for Locked {
             // A key or a creation was lost: which one, the other way tells.
             Attempt::Refused => committer.write(&units).await,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::{ConnAcquireErr, RuntimeErr, SqlxError};
-
-    use super::*;
-
-    fn failed(error: SqlxError) -> DbErr {
-        DbErr::Exec(RuntimeErr::SqlxError(error.into()))
-    }
-
-    #[test]
-    fn only_an_answer_that_was_lost_may_have_said_that_all_is_done() {
-        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert!(may_have_committed(&failed(SqlxError::Io(reset))));
-        // Nothing was sent.
-        assert!(!may_have_committed(&DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)));
-        // It answered.
-        assert!(!may_have_committed(&failed(SqlxError::RowNotFound)));
-        assert!(!may_have_committed(&DbErr::Custom("refused".to_owned())));
     }
 }

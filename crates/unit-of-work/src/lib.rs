@@ -26,6 +26,7 @@
 mod attempt;
 mod batch;
 mod committer;
+mod lost;
 mod postgres;
 mod rows;
 #[cfg(debug_assertions)]

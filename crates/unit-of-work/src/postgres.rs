@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use wallex_database::{Row, RowError, With};
 use wallex_idempotency::claim_in;
 use wallex_outbox::enqueue_appended;
@@ -41,10 +41,19 @@ pub(crate) async fn attempt(
     if heads.is_empty() {
         return Ok(Attempt::Refused);
     }
-    let before = heads.into_iter().map(|head| {
+    // It is written: only the tail is told where, and does without.
+    let before = befores(heads).unwrap_or_else(|error| {
+        tracing::error!(%error, "the position that a batch was committed behind can't be read");
+        BTreeMap::new()
+    });
+    Ok(Attempt::Written(before))
+}
+
+/// Where each shard stood before.
+fn befores(heads: Vec<QueryResult>) -> Result<BTreeMap<u16, u64>, RowError> {
+    let before = |head| {
         let head = Row(head);
         Ok((head.number("shard")?, head.number("before")?))
-    });
-    let before: Result<BTreeMap<_, _>, RowError> = before.collect();
-    before.map(Attempt::Written).map_err(|error| DbErr::Type(error.to_string()))
+    };
+    heads.into_iter().map(before).collect()
 }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tokio::time::{Instant, sleep};
-use wallex_testkit::{Backend, TempDatabase};
+use wallex_testkit::{Backend, Network, Proxy, TempDatabase};
 
 use super::Ran;
 use crate::context::Context;
-use crate::proxy::{Network, Proxy};
 use crate::stand::Settings;
 use crate::trial::Trial;
 

@@ -2,5 +2,6 @@
 
 mod fixture;
 mod kill;
+mod lost;
 mod outcomes;
 mod trouble;
