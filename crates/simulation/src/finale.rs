@@ -30,7 +30,7 @@ pub(crate) async fn mend(world: &Arc<World>) {
         }
     }
     if !world.tables().suspects.is_empty() {
-        rebuild(world).await;
+        rebuild(world, world.stamp()).await;
     }
     until(world, "operations end", || !world.tables().is_operating(world.now_ms())).await;
     world.tables().suspects.clear();
@@ -50,8 +50,9 @@ pub(crate) async fn prove(world: &Arc<World>) {
         }
     }
     expect_drift(world, &spoiled).await;
+    let disturbed = world.stamp();
     disturb(world).await;
-    rebuild(world).await;
+    rebuild(world, disturbed).await;
     expect_drift(world, &BTreeSet::new()).await;
 }
 
@@ -65,7 +66,7 @@ fn told(difference: &Difference) -> Told {
 
 /// Has everything compared; exactly `expected` differs.
 async fn expect_drift(world: &Arc<World>, expected: &BTreeSet<Told>) {
-    let Some(operation) = operate(world, OperationKind::Drift).await else { return };
+    let Some(operation) = operate(world, OperationKind::Drift, world.stamp()).await else { return };
     let found: BTreeSet<Told> = operation.report.differences.iter().map(told).collect();
     if found != *expected {
         let what = format!("a drift check finds {found:?}, and not {expected:?}");
@@ -95,9 +96,9 @@ async fn disturb(world: &Arc<World>) {
     world.end_faults();
 }
 
-/// Has everything rebuilt. What was spoiled is right then.
-async fn rebuild(world: &Arc<World>) {
-    if operate(world, OperationKind::Rebuild).await.is_none() {
+/// Has everything rebuilt. What was spoiled before `since` is right then.
+async fn rebuild(world: &Arc<World>, since: u64) {
+    if operate(world, OperationKind::Rebuild, since).await.is_none() {
         return;
     }
     let mut tables = world.tables();
@@ -112,24 +113,26 @@ async fn rebuild(world: &Arc<World>) {
     }
 }
 
-/// Runs an operation about everything to its good end.
-async fn operate(world: &Arc<World>, kind: OperationKind) -> Option<Operation> {
+/// Runs an operation about everything, which began behind `since`, to its good end. An interrupted rebuild that
+/// began before is gone on with, and then there is another.
+async fn operate(world: &Arc<World>, kind: OperationKind, since: u64) -> Option<Operation> {
     let deadline = Instant::now() + RECOVERY;
     while Instant::now() < deadline {
         if let Some(node) = any_node(world).await
             && let Ok(begun) = node.operations.begin(kind, Scope::All).await
         {
             let ended = || {
-                let stored = world.tables().operations.get(&begun.id).cloned()?.operation;
-                let is_ended =
-                    [OperationState::Done, OperationState::Failed].contains(&stored.state);
+                let stored = world.tables().operations.get(&begun.id).cloned()?;
+                let state = stored.operation.state;
+                let is_ended = [OperationState::Done, OperationState::Failed].contains(&state);
                 is_ended.then_some(stored)
             };
             while Instant::now() < deadline && ended().is_none() {
                 sleep(POLL).await;
             }
-            if let Some(done) = ended().filter(|ended| ended.state == OperationState::Done) {
-                return Some(done);
+            let done = ended().filter(|stored| stored.operation.state == OperationState::Done);
+            if let Some(done) = done.filter(|stored| stored.began > since) {
+                return Some(done.operation);
             }
         }
         sleep(POLL).await;

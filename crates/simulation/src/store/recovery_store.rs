@@ -31,7 +31,8 @@ pub(crate) struct StoredOperation {
     pub(crate) owner: String,
     resume_at: String,
     lease_until_ms: u64,
-    began: u64,
+    /// When, in the order of everything that happens.
+    pub(crate) began: u64,
 }
 
 impl StoredOperation {
