@@ -93,7 +93,8 @@ export function formFields(form, walletId, signal, edited) {
     });
   }
   for (const name of known) {
-    fields.get(name).control.addEventListener('change', () => lookUp(name));
+    // What was typed over and back again is no change, but not known any more either.
+    for (const event of ['change', 'blur']) fields.get(name).control.addEventListener(event, () => lookUp(name));
     lookUp(name);
   }
   explainAmount();
