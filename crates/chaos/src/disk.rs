@@ -176,9 +176,16 @@ pub(crate) fn family(parent: u32) -> Result<Vec<u32>> {
     Ok(family)
 }
 
-/// Whether a process stands still.
+/// Whether a process stands still, with all of its threads: one that was in the middle of a system call, such
+/// as the one that locks a file, ends that first.
 pub(crate) fn is_frozen(process: &Server) -> bool {
-    let file = format!("/proc/{}/stat", process.process_id());
-    let stat = fs::read_to_string(file).unwrap_or_default();
+    let threads = fs::read_dir(format!("/proc/{}/task", process.process_id()));
+    threads.is_ok_and(|mut threads| {
+        threads.all(|thread| thread.is_ok_and(|thread| stands_still(&thread.path())))
+    })
+}
+
+fn stands_still(thread: &Path) -> bool {
+    let stat = fs::read_to_string(thread.join("stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
 }

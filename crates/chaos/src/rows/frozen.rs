@@ -46,9 +46,10 @@ async fn freeze(mut trial: Trial, has_points: bool) -> Result<Verdict> {
         } else {
             trial.busy().await?;
             holder.freeze();
+            until(async || Ok(is_frozen(&holder)), "it stands still").await?;
         }
         if trial.stand.backend() == Backend::Sqlite {
-            leaves_the_writer(&mut trial, &look, &holder).await;
+            leaves_the_writer(&mut trial, &look, &holder).await?;
         }
         let began = Instant::now();
         let heir = worker(&trial, &[]);
@@ -73,14 +74,16 @@ async fn freeze(mut trial: Trial, has_points: bool) -> Result<Verdict> {
 
 /// Who stands still in the middle of a transaction on a SQLite file holds the one writer that there is,
 /// and everybody waits for that, whatever the lease says. So it stands still at another moment.
-async fn leaves_the_writer(trial: &mut Trial, look: &Look, holder: &Server) {
+async fn leaves_the_writer(trial: &mut Trial, look: &Look, holder: &Server) -> Result<()> {
     while look.execute("BEGIN IMMEDIATE").await.is_err() {
         holder.thaw();
         sleep(Duration::from_millis(trial.rng.u64(1..200))).await;
         holder.freeze();
+        until(async || Ok(is_frozen(holder)), "it stands still").await?;
     }
     // Nothing was written: that it can't be taken back would show in what comes next.
     look.execute("ROLLBACK").await.ok();
+    Ok(())
 }
 
 const HELD: &str = "SELECT count(*) AS n FROM projector_checkpoints WHERE owner <> ''";
