@@ -159,12 +159,12 @@ mod tests {
     #[test]
     fn shards_share_what_is_kept_and_each_has_its_last_batch() {
         let tail = Tail::default();
-        for n in 0..100 {
+        for n in 0..3 {
             for shard in 0..1_024 {
                 tail.push(shard, batch(n * 10 + 1..=(n + 1) * 10));
             }
         }
-        let kept = |shard| positions(&tail, shard, 990, usize::MAX).len();
+        let kept = |shard| positions(&tail, shard, 20, usize::MAX).len();
         assert!((0..1_024).all(|shard| kept(shard) == 10));
         let events: usize = tail.shards.lock().expect("no panic").iter().map(|k| k.events).sum();
         assert_eq!(events, 10 * 1_024, "the last batches, and no more");

@@ -25,6 +25,9 @@ const WAITING: &str = "SELECT count(*) AS n FROM pg_stat_activity \
 /// Connections on which a batch was sent.
 const SENT: &str = "SELECT count(*) AS n FROM pg_stat_activity \
                     WHERE datname = current_database() AND query LIKE 'WITH held%'";
+/// Connections on which an event was looked for, after all else was.
+const LOOKED: &str = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
+                      AND query LIKE 'SELECT 1 FROM events%' AND state = 'idle'";
 
 /// A database with two wallets, and a committer whose connections can be lost.
 struct Lossy {
@@ -53,17 +56,18 @@ impl Lossy {
     }
 
     /// Commits the units while `held` is held up by another transaction; loses the connection, and lets
-    /// them go on when they were sent again.
-    async fn commit(&self, held: &str) -> Result<Vec<UnitOutcome>, CommitError> {
+    /// them go on when as many connections as `seen` says are there.
+    async fn commit(&self, held: &str, seen: (&str, i64)) -> Result<Vec<UnitOutcome>, CommitError> {
         let holder = self.db.begin().await.expect("begun");
         holder.execute_unprepared(held).await.expect("held");
         let (committer, units) = (committer(&self.behind_proxy), self.units.clone());
         let committing = tokio::spawn(async move { committer.commit(units).await });
-        let many = async |sql: &str, n: i64| (self.inspector.number(sql).await >= n).then_some(());
-        eventually("the batch waits", async || many(WAITING, 1).await).await;
+        let many =
+            async |(sql, n): (&str, i64)| (self.inspector.number(sql).await >= n).then_some(());
+        eventually("the batch waits", async || many((WAITING, 1)).await).await;
         self.proxy.reset().await;
-        eventually("it was sent again, or given up", async || {
-            if committing.is_finished() { Some(()) } else { many(SENT, 2).await }
+        eventually("the server tries to find out, or gave up", async || {
+            if committing.is_finished() { Some(()) } else { many(seen).await }
         })
         .await;
         holder.rollback().await.expect("rolled back");
@@ -85,7 +89,7 @@ impl Lossy {
 fn a_statement_that_holds_its_wallets_is_waited_for() {
     block_on(async {
         let lossy = Lossy::new().await;
-        let outcomes = lossy.commit(CLAIMING).await.expect("found out");
+        let outcomes = lossy.commit(CLAIMING, (LOOKED, 1)).await.expect("found out");
         assert_eq!(outcomes, [Committed, Committed]);
         assert_eq!(lossy.balances().await, [11, 11]);
     });
@@ -95,7 +99,7 @@ fn a_statement_that_holds_its_wallets_is_waited_for() {
 fn a_statement_that_holds_nothing_yet_is_fenced_off() {
     block_on(async {
         let lossy = Lossy::new().await;
-        let outcomes = lossy.commit("LOCK TABLE outbox").await.expect("found out");
+        let outcomes = lossy.commit("LOCK TABLE outbox", (SENT, 2)).await.expect("found out");
         assert_eq!(outcomes, [Committed, Committed]);
         assert_eq!(lossy.balances().await, [11, 11]);
     });
@@ -181,7 +185,7 @@ fn what_was_overtaken_is_known_not_to_come() {
         let lossy = Lossy::new().await;
         let other = unit(None, vec![lossy.units[1].appends[0].clone()]);
         committer(&lossy.db).commit([other].into()).await.expect("committed");
-        let outcomes = lossy.commit("LOCK TABLE outbox").await.expect("found out");
+        let outcomes = lossy.commit("LOCK TABLE outbox", (SENT, 2)).await.expect("found out");
         assert_eq!(outcomes, [Committed, VersionConflict]);
         assert_eq!(lossy.balances().await, [11, 11]);
     });
