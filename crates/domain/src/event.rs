@@ -20,6 +20,21 @@ pub enum WalletEvent {
     Debited(Movement),
 }
 
+impl WalletEvent {
+    /// What it did to the balance: a sum in minor units, below zero when it went out, and in which
+    /// currency.
+    #[must_use]
+    pub fn moved(&self) -> (Currency, i128) {
+        match self {
+            Self::Created { currency, initial_balance, .. } => {
+                (*currency, initial_balance.minor_units().into())
+            }
+            Self::Credited(m) => (m.currency, m.amount.minor_units().into()),
+            Self::Debited(m) => (m.currency, -i128::from(m.amount.minor_units())),
+        }
+    }
+}
+
 /// A sum that came in or went out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {

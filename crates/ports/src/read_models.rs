@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wallex_domain::{
-    Balance, Currency, Description, EventId, OwnerId, Reference, TenantId, TransferId, WalletId,
+    Balance, Currency, Description, EventId, OwnerId, Reference, TenantId, TransferId, WalletEvent,
+    WalletId,
 };
 
 use crate::{ReadError, Timestamp, WalletKey, WalletState};
@@ -63,6 +64,18 @@ impl EntryType {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|entry_type| entry_type.as_str() == name)
+    }
+
+    /// What `event` did.
+    #[must_use]
+    pub const fn of(event: &WalletEvent) -> Self {
+        match event {
+            WalletEvent::Created { .. } => Self::Opening,
+            WalletEvent::Credited(m) if m.transfer.is_some() => Self::TransferIn,
+            WalletEvent::Credited(_) => Self::Credit,
+            WalletEvent::Debited(m) if m.transfer.is_some() => Self::TransferOut,
+            WalletEvent::Debited(_) => Self::Debit,
+        }
     }
 
     /// Whether money came in.

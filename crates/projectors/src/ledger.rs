@@ -168,12 +168,13 @@ impl LedgerRows for SqlRows<'_> {
 /// # Errors
 /// Why it can't be decoded.
 pub(crate) fn entry_of(event: &Event) -> Result<LedgerEntry, &str> {
-    let line = |entry_type, amount: Balance, balance_after, currency| LedgerEntry {
+    let decoded = event.decoded()?;
+    let line = |amount: Balance, balance_after, currency| LedgerEntry {
         wallet: event.wallet.clone(),
         version: event.version,
         position: event.position,
         event_id: event.event_id,
-        entry_type,
+        entry_type: EntryType::of(decoded),
         amount,
         balance_after,
         currency,
@@ -183,23 +184,17 @@ pub(crate) fn entry_of(event: &Event) -> Result<LedgerEntry, &str> {
         counterparty: None,
         recorded_at: event.recorded_at,
     };
-    let movement = |m: &Movement, alone, in_transfer| LedgerEntry {
+    let movement = |m: &Movement| LedgerEntry {
         description: m.description.clone(),
         reference: m.reference.clone(),
         transfer_id: m.transfer.as_ref().map(|leg| leg.transfer_id),
         counterparty: m.transfer.as_ref().map(|leg| leg.counterparty.clone()),
-        ..line(
-            if m.transfer.is_some() { in_transfer } else { alone },
-            m.amount.into(),
-            m.balance_after,
-            m.currency,
-        )
+        ..line(m.amount.into(), m.balance_after, m.currency)
     };
-    Ok(match event.decoded()? {
+    Ok(match decoded {
         WalletEvent::Created { currency, initial_balance, .. } => {
-            line(EntryType::Opening, *initial_balance, *initial_balance, *currency)
+            line(*initial_balance, *initial_balance, *currency)
         }
-        WalletEvent::Credited(m) => movement(m, EntryType::Credit, EntryType::TransferIn),
-        WalletEvent::Debited(m) => movement(m, EntryType::Debit, EntryType::TransferOut),
+        WalletEvent::Credited(m) | WalletEvent::Debited(m) => movement(m),
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use wallex_domain::{Currency, WalletEvent};
 use wallex_ports::WalletKey;
 
 use crate::event::{Discarded, Event};
@@ -86,7 +85,7 @@ impl Follower {
             },
         };
         self.broken.get_or_insert(self.folded.version() + 1);
-        self.unfollowed += event.decoded().map_or(0, |event| movement(event).1);
+        self.unfollowed += event.decoded().map_or(0, |event| event.moved().1);
         met
     }
 
@@ -115,16 +114,5 @@ impl Follower {
             moved: self.unfollowed - before,
             balance: i128::from(followed) + self.unfollowed,
         })
-    }
-}
-
-/// What an event moves, by its amount.
-pub(super) fn movement(event: &WalletEvent) -> (Currency, i128) {
-    match event {
-        WalletEvent::Created { currency, initial_balance, .. } => {
-            (*currency, initial_balance.minor_units().into())
-        }
-        WalletEvent::Credited(m) => (m.currency, m.amount.minor_units().into()),
-        WalletEvent::Debited(m) => (m.currency, -i128::from(m.amount.minor_units())),
     }
 }

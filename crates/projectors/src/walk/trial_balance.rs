@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use wallex_domain::{Currency, WalletEvent};
 use wallex_ports::{CurrencyTotals, Place};
 
-use super::follow::movement;
-
 /// The totals so far. Their sums of rows are kept as surpluses until they are read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TrialBalance(BTreeMap<Currency, CurrencyTotals>);
@@ -25,7 +23,7 @@ impl TrialBalance {
 
     /// Adds an event.
     pub(super) fn count(&mut self, event: &WalletEvent) {
-        let (currency, moved) = movement(event);
+        let (currency, moved) = event.moved();
         let totals = self.of(currency);
         match event {
             WalletEvent::Created { .. } => {
