@@ -5,6 +5,8 @@
 //! nothing. Ids are random. Each wallet is created with [`BALANCE`] and then credited, with one
 //! minor unit each time.
 
+mod events;
+
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
@@ -28,26 +30,12 @@ const SQLITE_UUID: &str = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2))
     substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-' || \
     hex(randomblob(6)))";
 
-const POSTGRES_NUMBERS: &str = "SELECT n FROM generate_series(1, {wallets}) AS n";
-const SQLITE_NUMBERS: &str = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL \
-    SELECT n + 1 FROM numbers WHERE n < {wallets}) SELECT n FROM numbers";
-
 /// What is executed, in this order. Both databases read this.
-const STATEMENTS: [&str; 10] = [
-    "CREATE TEMPORARY TABLE seed AS SELECT n, {uuid} AS wallet_id FROM ({numbers}) AS t",
+const STATEMENTS: [&str; 9] = [
     "INSERT INTO events (shard, tenant, wallet_id, version, position, event_id, type, \
      schema_version, payload, metadata, recorded_at_ms, hash) \
-     WITH RECURSIVE versions (v) AS \
-     (SELECT 1 UNION ALL SELECT v + 1 FROM versions WHERE v < {versions}) \
-     SELECT 0, 'default', wallet_id, v, {head} + (v - 1) * {wallets} + n, CAST({uuid} AS {id}), \
-     CASE v WHEN 1 THEN 'WalletCreated' ELSE 'WalletCredited' END, 1, \
-     CAST(CASE v WHEN 1 THEN '{\"ownerId\":\"owner-of-' || wallet_id || \
-     '\",\"currency\":\"USD\",\"initialBalance\":{balance}}' ELSE \
-     '{\"amount\":1,\"balance\":' || ({balance} + v - 1) || ',\"currency\":\"USD\",\
-     \"description\":\"a top-up by card\",\"reference\":\"' || {uuid} || '\"}' END AS {json}), \
-     CAST('{\"correlationId\":\"' || {uuid} || '\",\"causationId\":\"' || {uuid} || '\"}' \
-     AS {json}), {now}, {hash} \
-     FROM (SELECT * FROM seed ORDER BY wallet_id) AS s CROSS JOIN versions",
+     SELECT 0, 'default', wallet_id, version, {head} + (version - 1) * {wallets} + n, event_id, \
+     type, 1, payload, metadata, {now}, hash FROM seed",
     "INSERT INTO outbox (shard, position, tenant, wallet_id, version, type, event_id, metadata, \
      created_at_ms) SELECT shard, position, tenant, wallet_id, version, type, event_id, metadata, \
      recorded_at_ms FROM events WHERE position > {head}",
@@ -63,11 +51,12 @@ const STATEMENTS: [&str; 10] = [
      FROM events WHERE position > {head}",
     "INSERT INTO wallet_streams (shard, tenant, wallet_id, version, owner_id, currency, balance, \
      created_at_ms, updated_at_ms, last_hash) SELECT 0, 'default', wallet_id, {versions}, \
-     'owner-of-' || wallet_id, 'USD', {balance} + {versions} - 1, {now}, {now}, {hash} FROM seed \
-     ORDER BY {order}",
+     'owner-of-' || wallet_id, 'USD', {balance} + {versions} - 1, {now}, {now}, hash FROM seed \
+     WHERE version = {versions} ORDER BY {order}",
     "INSERT INTO wallets (shard, tenant, wallet_id, owner_id, currency, balance, version, \
      created_at_ms, updated_at_ms) SELECT 0, 'default', wallet_id, 'owner-of-' || wallet_id, \
-     'USD', {balance} + {versions} - 1, {versions}, {now}, {now} FROM seed ORDER BY {order}",
+     'USD', {balance} + {versions} - 1, {versions}, {now}, {now} FROM seed \
+     WHERE version = {versions} ORDER BY {order}",
     "INSERT INTO ledger_entries (shard, tenant, wallet_id, version, position, event_id, type, \
      amount, balance_after, currency, description, reference, recorded_at_ms) \
      SELECT shard, tenant, wallet_id, version, position, event_id, \
@@ -88,29 +77,21 @@ pub(crate) async fn seed(
 ) -> Result<Effect> {
     let began = Instant::now();
     let head = tables.number("SELECT position FROM shard_heads").await?;
-    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-    // As many bytes as a hash has: a seeded history is for its size, and nobody verifies it.
-    let hash = match kind {
-        Kind::Postgres => "decode(repeat('5a', 32), 'hex')",
-        Kind::Sqlite => "zeroblob(32)",
-    };
-    let (uuid, numbers, id, json, order) = match kind {
+    let now = OffsetDateTime::now_utc().unix_timestamp() * 1_000;
+    let (uuid, order) = match kind {
         // The order in which a heap was filled says nothing of the order of the ids.
-        Kind::Postgres => (POSTGRES_UUID, POSTGRES_NUMBERS, "uuid", "jsonb", "n"),
+        Kind::Postgres => (POSTGRES_UUID, "n"),
         // A table is a tree in the order of its key.
-        Kind::Sqlite => (SQLITE_UUID, SQLITE_NUMBERS, "text", "text", "wallet_id"),
+        Kind::Sqlite => (SQLITE_UUID, "wallet_id"),
     };
     // SQLite's own 2 MB would have it write the trees many times over. It is this connection's alone.
     if kind == Kind::Sqlite {
         tables.execute("PRAGMA cache_size = -1000000").await?;
     }
+    events::fill(tables, kind, (wallets, versions), now).await?;
     for sql in STATEMENTS {
         let sql = sql
-            .replace("{numbers}", numbers)
             .replace("{uuid}", uuid)
-            .replace("{id}", id)
-            .replace("{hash}", hash)
-            .replace("{json}", json)
             .replace("{order}", order)
             .replace("{head}", &head.to_string())
             .replace("{now}", &now.to_string())
@@ -153,7 +134,27 @@ pub(crate) async fn population(tables: &Tables, wallets: u64) -> Result<Rc<[Uuid
 
 #[cfg(test)]
 mod tests {
+    use wallex_testkit::{Backend, TempDatabase, on_both_databases};
+
     use super::*;
+    use crate::projections::operations;
+    use crate::server;
+
+    on_both_databases!(what_is_seeded_is_as_if_the_server_had_written_it);
+
+    async fn what_is_seeded_is_as_if_the_server_had_written_it(database: TempDatabase) {
+        server::migrate(database.url()).await.expect("migrated");
+        let kind = match database.backend() {
+            Backend::Postgres => Kind::Postgres,
+            Backend::Sqlite => Kind::Sqlite,
+        };
+        let tables = Tables::open(database.url()).await.expect("opened");
+        let seeded = seed(&tables, kind, (3, 4)).await.expect("seeded");
+        tables.check(seeded).await.expect("all is there");
+        tables.close().await.expect("closed");
+        let compared = operations::run("drift", database.url(), seeded.events).await;
+        compared.expect("no difference");
+    }
 
     #[test]
     fn what_is_seeded_is_counted_as_if_it_had_been_commanded() {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use wallex_database::Insert;
 
 use crate::Kind;
 use crate::effect::Effect;
@@ -26,6 +27,11 @@ impl Tables {
     pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
         let executed = self.connection.execute_unprepared(sql).await;
         executed.map(drop).with_context(|| sql.to_owned())
+    }
+
+    /// Many rows.
+    pub(crate) async fn insert(&self, rows: Insert) -> Result<()> {
+        rows.execute(&self.connection).await.map(drop).context("rows can't be inserted")
     }
 
     /// The text that `sql` selects.

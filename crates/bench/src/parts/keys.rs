@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{COMPARED, MANY};
+use super::{COMPARED, MANY, TURNS};
 use crate::bench::Bench;
 use crate::figures::{How, Load, Subject};
 use crate::traffic::Traffic;
@@ -13,18 +13,21 @@ use crate::{Kind, Part};
 pub(crate) const WITH_KEYS: [(Traffic, usize); 2] =
     [(Traffic::Create, MANY), (Traffic::Read, COMPARED)];
 
-/// Whoever comes first in one round comes second in the next, so that neither has the advantage.
+/// Whoever comes first in one turn comes second in the next, so that neither has the advantage. A turn counts
+/// as a round.
 pub(super) async fn round(bench: &mut Bench, kind: Kind, round: u32) -> Result<()> {
     let open = (bench.populated(kind).await?, How::Closed);
     let with_key = (bench.populated_with_key(kind).await?, How::WithKey);
     let mut sites = [open, with_key];
-    if round.is_multiple_of(2) {
-        sites.reverse();
-    }
     for (traffic, connections) in WITH_KEYS {
-        for (site, how) in &mut sites {
-            let load = Load::closed(Part::Keys, kind, Subject::Http(traffic), connections);
-            bench.http(site, round, Load { how: *how, ..load }).await?;
+        let load = Load::closed(Part::Keys, kind, Subject::Http(traffic), connections);
+        for turn in 0..TURNS {
+            for (site, how) in &mut sites {
+                bench
+                    .http(site, (round - 1) * TURNS + turn + 1, Load { how: *how, ..load })
+                    .await?;
+            }
+            sites.reverse();
         }
     }
     for (site, _) in sites {

@@ -24,6 +24,9 @@ use crate::{Kind, Part};
 
 /// The connections that loads are compared at, but where something else is said.
 pub(crate) const COMPARED: usize = 64;
+/// How often in a round each of those that hardly differ has its turn: what else the machine does is then
+/// shared out.
+const TURNS: u32 = 4;
 /// With so many the server's batches are fullest, where nothing waits for long.
 pub(crate) const MANY: usize = 256;
 

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use wallex_testkit::{Collector, Manner};
 
-use super::MANY;
+use super::{MANY, TURNS};
 use crate::bench::Bench;
 use crate::figures::{How, Load, Subject};
 use crate::server::Shows;
@@ -13,8 +13,6 @@ use crate::{Kind, Part};
 
 /// How many of a hundred traces are exported.
 pub(crate) const TRACED_PERCENT: u32 = 10;
-/// How often in a round each has its turn: what else the machine does is then shared out.
-const TURNS: u32 = 2;
 
 /// Who comes first in one turn comes last in the next. A turn counts as a round: what is compared was
 /// measured one right behind the other.
