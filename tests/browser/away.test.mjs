@@ -1,4 +1,4 @@
-// A server that goes away and returns, and a database that does.
+// A server that goes away and returns, and a database that can't say how its projectors stand.
 
 import { after, before, test } from 'node:test';
 import { Browser } from './browser.mjs';
@@ -44,5 +44,17 @@ test('a view whose server is away says so, and tries again', async () => {
   await page.getByRole('main').getByRole('alert').first().waitFor();
   await stand.serve();
   await page.getByText('Adds up').waitFor();
+  await tab.close();
+});
+
+test('a database that does not say how projectors stand is told, and its return too', async () => {
+  const tab = await browser.open(stand, { key: stand.key });
+  const { page } = tab;
+  await page.getByText('Live, second by second').waitFor();
+  await stand.sql('ALTER TABLE projector_checkpoints RENAME TO away');
+  await page.getByText('Database does not answer').first().waitFor();
+  await stand.sql('ALTER TABLE away RENAME TO projector_checkpoints');
+  await page.getByText('Database does not answer').waitFor({ state: 'detached' });
+  await page.getByText('Live, second by second').waitFor();
   await tab.close();
 });

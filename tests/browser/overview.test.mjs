@@ -81,7 +81,9 @@ test('a hidden page lets go of its stream, and takes it up again', async () => {
       Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => (value ? 'hidden' : 'visible') });
       document.dispatchEvent(new Event('visibilitychange'));
     }, hidden);
+  const gone = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/admin/live'));
   await hide(true);
+  await gone;
   await page.getByText('Paused while this page is hidden.').waitFor();
   await hide(false);
   await page.getByText('Live, second by second').waitFor();

@@ -47,6 +47,16 @@ export class Unreachable extends Error {
   }
 }
 
+/** A browser takes `.` and `..` out of every path, however they are written. */
+class NotAskable extends Error {
+  constructor() {
+    super('A browser can’t ask for this id.');
+    this.title = 'A browser can’t ask for this id';
+    this.detail = 'It takes “.” and “..” out of a path. Use curl --path-as-is.';
+    this.errors = [];
+  }
+}
+
 /**
  * One request; resolves to any answer that came.
  * @param {string} path
@@ -70,11 +80,23 @@ export async function send(path, { method = 'GET', body, headers = {}, signal, c
 
 /** The same; resolves to the JSON of a success, and throws a `Problem` otherwise. */
 export async function request(path, options = {}) {
+  if (/\/\.{1,2}(?=[/?]|$)/.test(path)) throw new NotAskable();
   const answer = await send(path, options);
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) return answer.status === 204 ? null : whole(answer);
   const problem = await problemOf(answer);
   if (problem.status === 401 && options.credential === undefined) refused.emit(problem);
   throw problem;
+}
+
+/** The JSON of a success; an answer that is cut off in the middle is none. */
+async function whole(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === 'AbortError' || error instanceof SyntaxError) throw error;
+    lose();
+    throw new Unreachable();
+  }
 }
 
 /** What an answer that is no success says. */

@@ -25,13 +25,15 @@ export function paged({ load, render, signal, label, failed, names = ['Previous'
   });
 
   function show(next) {
-    const alone = cursors.length === 1 && !next;
+    // The page that has come: whatever is clicked leads on from it.
+    const at = cursors;
+    const alone = at.length === 1 && !next;
     replace(
       nav,
       !alone && [
-        button(names[0], { disabled: cursors.length === 1, onClick: () => go(cursors.slice(0, -1)) }),
-        h('span', { class: 'muted small' }, `Page ${cursors.length}`),
-        button(names[1], { disabled: !next, onClick: () => go([...cursors, next]) }),
+        button(names[0], { disabled: at.length === 1, onClick: () => go(at.slice(0, -1)) }),
+        h('span', { class: 'muted small' }, `Page ${at.length}`),
+        button(names[1], { disabled: !next, onClick: () => go([...at, next]) }),
       ],
     );
   }

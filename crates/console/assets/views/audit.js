@@ -38,11 +38,7 @@ export function view({ signal }) {
     names: ['Newer', 'Older'],
     load: (cursor, s) => get(['admin', 'audit'], { limit: 50, cursor, action: action.control.value, actor: actor.control.value.trim() }, s),
     render: ({ items }, first) =>
-      items.length
-        ? list(items)
-        : first
-          ? empty('Nothing yet', 'What is done to keys, projectors, dead letters and recovery stands here, with who did it.')
-          : empty('No more lines', 'The log begins on the page before.'),
+      items.length ? list(items) : nothing(first, action.control.value || actor.control.value.trim()),
   });
   const clear = () => {
     action.control.value = '';
@@ -61,6 +57,12 @@ export function view({ signal }) {
   ];
 }
 
+function nothing(first, filtered) {
+  if (!first) return empty('No more lines', 'The log begins on the page before.');
+  if (filtered) return empty('No lines', 'None fits the filter.');
+  return empty('Nothing yet', 'What is done to keys, projectors, dead letters and recovery stands here, with who did it.');
+}
+
 /**
  * What is done leaves two lines, which share their act: where both are on the page, one row says it.
  * A request that stands alone has no end, or one on another page.
@@ -77,7 +79,7 @@ function acts(lines) {
 
 /** What an act came to; an operation that it began can be looked at. */
 function detailsOf({ details }) {
-  const operation = /^operation ([0-9a-f-]{36})$/.exec(details);
+  const operation = /^operation ([0-9a-f-]{36})(?= ·|$)/.exec(details);
   return operation ? h('a', { class: 'mono', href: link('operations', operation[1]) }, details) : details;
 }
 

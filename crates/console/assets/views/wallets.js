@@ -13,7 +13,7 @@ import { table } from '../ui/table.js';
 
 export const title = 'Wallets';
 
-const WALLET_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const WALLET_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/;
 const PAGE_LEN = 50;
 
 /**

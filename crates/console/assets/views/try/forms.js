@@ -2,7 +2,12 @@
 
 import { money } from '../../format.js';
 
-const WALLET_ID = { pattern: /^[A-Za-z0-9._:-]{1,128}$/, wrong: '1 to 128 letters, digits, and . _ : -', mono: true };
+const WALLET_ID = {
+  // A browser takes `.` and `..` out of a path.
+  pattern: /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/,
+  wrong: '1 to 128 letters, digits, and . _ : -; no dots alone',
+  mono: true,
+};
 
 const wallet = (name, label, hint) => ({ name, label, hint, kind: 'text', required: true, wallet: true, ...WALLET_ID });
 const amount = { name: 'amount', label: 'Amount', kind: 'amount', required: true };

@@ -19,7 +19,10 @@ export function balanceChart(wallet, signal) {
     label: 'balance over time',
     failed: (problem) => problem.code === 'projection-behind' && behindBox(() => part.reload()),
     async load(s) {
+      const asked = cursor;
       const page = await get(['wallets', wallet.id, 'ledger'], { limit: PAGE_LEN, cursor }, s);
+      // Asked for twice, a page is there already.
+      if (asked !== cursor) return lines;
       cursor = page.nextCursor;
       lines = [...lines, ...page.items];
       return lines;
