@@ -5,6 +5,7 @@ use actix_web::http::header::{self, IF_NONE_MATCH};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::docs::bytes_of;
 use crate::problem::Problem;
 use crate::routes::not_found;
 use crate::state::Api;
@@ -36,7 +37,7 @@ pub(crate) async fn console(req: HttpRequest, api: Data<Api>) -> Result<HttpResp
     if is_known {
         return Ok(response.finish());
     }
-    Ok(response.content_type(asset.content_type).body(asset.bytes.into_owned()))
+    Ok(response.content_type(asset.content_type).body(bytes_of(asset.bytes)))
 }
 
 fn require_console(req: &HttpRequest, api: &Api) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! `GET /openapi.json` and `GET /docs`: the API's description, and a page to try it. The page comes
 //! out of the binary, so that it works without the internet.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header;
@@ -47,9 +48,17 @@ pub(crate) async fn docs(req: HttpRequest) -> Result<HttpResponse, Problem> {
     let part = req.match_info().get("part").unwrap_or_default();
     match utoipa_swagger_ui::serve(part, PAGE.clone()) {
         Ok(Some(file)) => {
-            Ok(HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned()))
+            Ok(HttpResponse::Ok().content_type(file.content_type).body(bytes_of(file.bytes)))
         }
         Ok(None) => Err(not_found(&req)),
         Err(error) => Err(Problem::internal(error.as_ref())),
+    }
+}
+
+/// Without a copy of what is part of the binary.
+pub(crate) fn bytes_of(bytes: Cow<'static, [u8]>) -> Bytes {
+    match bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
     }
 }

@@ -18,6 +18,11 @@ use crate::metric_names::CONNECTIONS_CUT;
 /// What one head may have before the connection is cut. It is less than the 64 KiB beyond which
 /// actix 3.20 panics over a header's name; smaller limits are the API's, which can say so.
 const HEAD_BYTES_CUT: usize = 60 * 1024;
+/// What actix is given of HTTP/1.1 before it looks for requests in it. It takes out all that it finds, each
+/// with a few KiB of its own, and reads 128 KiB: megabytes for whoever sends many requests at once.
+const STEP_BYTES: usize = 4 * 1024;
+/// How much is read of the requests behind one that is being answered, until it is.
+const AHEAD_BYTES_MAX: usize = 4 * 1024;
 /// How long an HTTP/2 connection may go without another request while it has answers to take, on
 /// top of the silence that it may keep: longer than any command or read takes.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
@@ -45,6 +50,10 @@ pub(crate) struct Guarded {
     timer: Timer,
     reading: Reading,
     writing: Writing,
+    /// Bytes that were read while requests were being answered, since there was none.
+    ahead: usize,
+    /// Bytes that were read since actix looked for requests.
+    step: usize,
     _place: Place,
 }
 
@@ -80,6 +89,8 @@ impl Guarded {
             timer: Timer::default(),
             reading: Reading::default(),
             writing: Writing::default(),
+            ahead: 0,
+            step: 0,
             _place: place,
         }
     }
@@ -117,7 +128,24 @@ impl Guarded {
         !self.watch.multiplexed && !self.watch.is_busy() && !self.watch.is_unread()
     }
 
+    /// How much may be read now of what comes behind the request that is being answered; `None` when that
+    /// is not what would be read.
+    fn ahead_left(&mut self) -> Option<usize> {
+        if self.watch.multiplexed {
+            return None;
+        }
+        if !self.watch.is_busy() {
+            self.ahead = 0;
+            return None;
+        }
+        (!self.watch.is_unread()).then(|| AHEAD_BYTES_MAX - self.ahead.min(AHEAD_BYTES_MAX))
+    }
+
     fn has_read(&mut self, bytes: usize) {
+        self.step += bytes;
+        if self.watch.is_busy() {
+            self.ahead += bytes;
+        }
         if bytes == 0 || !self.expects_head() {
             return;
         }
@@ -188,6 +216,17 @@ impl AsyncRead for Guarded {
             return Poll::Ready(Err(cut("flood")));
         }
         this.catch_up();
+        let ahead = this.ahead_left();
+        if ahead == Some(0) {
+            this.watch.hold(cx.waker());
+            this.check(cx)?;
+            return Poll::Pending;
+        }
+        if !this.watch.multiplexed && this.step >= STEP_BYTES {
+            this.step = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let left = HEAD_BYTES_CUT - this.reading.bytes.min(HEAD_BYTES_CUT);
         if left == 0 {
             if this.reading.full {
@@ -200,14 +239,19 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        let read = if buf.remaining() > left && this.expects_head() {
-            this.read_some(cx, buf, left)
+        let most = if this.expects_head() { left } else { ahead.unwrap_or(usize::MAX) };
+        let most = if this.watch.multiplexed { most } else { most.min(STEP_BYTES - this.step) };
+        let read = if buf.remaining() > most {
+            this.read_some(cx, buf, most)
         } else {
             Pin::new(&mut this.io).poll_read(cx, buf)
         };
         match read {
             Poll::Ready(Ok(())) => this.has_read(buf.filled().len() - before),
-            Poll::Pending => this.check(cx)?,
+            Poll::Pending => {
+                this.step = 0;
+                this.check(cx)?;
+            }
             Poll::Ready(Err(_)) => {}
         }
         read

@@ -1,7 +1,7 @@
 //! The layer that watches a connection's requests, and refuses those with a head that is too large.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,10 +14,13 @@ use super::watch::{self, Open, Watch};
 use crate::code::Code;
 use crate::observe;
 use crate::problem::Problem;
-use crate::state::{Api, ApiSettings};
+use crate::state::{ApiSettings, Operations};
 
 /// What a header line has beside its name and value: a colon, a space, and its end.
 const LINE_BYTES: usize = 4;
+/// actix copies whatever a body gives into the connection's buffer, and only then looks whether the client
+/// takes it: no more than this at a time.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Surrounds every request, inside of what gives it a correlation id.
 pub(crate) async fn watched(
@@ -26,13 +29,14 @@ pub(crate) async fn watched(
 ) -> Result<ServiceResponse<Answering>, Error> {
     let watch = watch::of(req.request()).cloned();
     let open = watch.as_ref().map(|watch| watch.begin(has_body(req.request())));
-    let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
-    let refused = refusal(req.request(), &api.state.settings, watch.as_deref());
+    let operations =
+        req.app_data::<Data<Operations>>().expect("invariant: the app holds its state");
+    let refused = refusal(req.request(), &operations.state.settings, watch.as_deref());
     let response = match refused {
         Some(problem) => observe::refuse(req, &problem),
         None => next.call(req).await?,
     };
-    Ok(response.map_body(|_, body| Answering { body, open }))
+    Ok(response.map_body(|_, body| Answering { body, rest: Bytes::new(), open }))
 }
 
 fn has_body(req: &HttpRequest) -> bool {
@@ -66,6 +70,8 @@ fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> 
 /// The body of an answer: its request is open until all of it was taken.
 pub(crate) struct Answering {
     body: BoxBody,
+    /// What the body has given and nobody has asked for yet.
+    rest: Bytes,
     open: Option<Open>,
 }
 
@@ -81,10 +87,16 @@ impl MessageBody for Answering {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.get_mut();
-        let part = Pin::new(&mut this.body).poll_next(cx);
-        if let (Poll::Ready(Some(Ok(_))), Some(open)) = (&part, &this.open) {
+        if this.rest.is_empty() {
+            match ready!(Pin::new(&mut this.body).poll_next(cx)) {
+                Some(Ok(part)) => this.rest = part,
+                end => return Poll::Ready(end),
+            }
+        }
+        if let Some(open) = &this.open {
             open.goes_on();
         }
-        part
+        let piece = this.rest.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(this.rest.split_to(piece))))
     }
 }
