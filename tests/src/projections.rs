@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use wallex_testkit::{
-    Client, Inspector, Server, ServerBuilder, TempDatabase, block_on, eventually, on_both_databases,
+    ApiKey, Client, Inspector, Server, ServerBuilder, TempDatabase, block_on, eventually,
+    on_both_databases,
 };
 
 use crate::support::{all_at_once, create, opening};
@@ -14,6 +15,7 @@ on_both_databases!(
     a_stopped_projector_is_seen_and_started_over_http,
     projectors_are_started_by_hand_where_they_do_not_start_by_themselves,
     a_worker_projects_without_an_api,
+    a_worker_shows_what_it_does_and_nothing_else,
     a_killed_server_leaves_nothing_doubled_or_skipped,
 );
 
@@ -164,6 +166,40 @@ async fn a_worker_projects_without_an_api(database: TempDatabase) {
     worker.terminate();
     assert!(worker.wait().await.success(), "{}", worker.logs());
     assert!(projector(server.client(), "ledger").await["holder"].is_null());
+}
+
+async fn a_worker_shows_what_it_does_and_nothing_else(database: TempDatabase) {
+    let off = ServerBuilder::on(&database).env("PROJECTORS_AUTO_START", "false");
+    let server = off.start().await;
+    let worker = || ServerBuilder::new(&["worker"]).env("DATABASE_URL", database.url());
+    let mut refused = worker().env("WALLEX_WORKER_LISTEN", "0.0.0.0:0").spawn();
+    assert_eq!(refused.wait().await.code(), Some(1));
+    assert!(refused.logs().contains("wallex keys create"), "{}", refused.logs());
+    let mut worker = worker().env("WALLEX_WORKER_LISTEN", "127.0.0.1:0").start().await;
+    create(server.client(), "w", 100).await;
+    create(server.client(), "other", 100).await;
+    Inspector::open(&database).await.projected().await;
+    let seen = worker.client();
+    seen.get("/livez").await.is(200);
+    // What it applied is counted where it was done.
+    let applied = r#"wallex_projector_events_total{projector="ledger"} 2"#;
+    let metrics = seen.get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text.lines().any(|line| line == applied), "{}", metrics.text);
+    for path in ["/wallets/w", "/admin/projectors", "/openapi.json", "/console"] {
+        let problem = seen.get(path).await.is_problem(404, "route-not-found");
+        let detail = problem["detail"].as_str().expect("a text");
+        assert!(detail.contains("/livez, /readyz and /metrics"), "{detail}");
+    }
+    let key = ApiKey::create(&database, "default", "metrics:read", &[]).await;
+    // The key counts as soon as the worker hears of it.
+    eventually("a key is needed", async || {
+        (seen.get("/metrics").await.status == 401).then_some(())
+    })
+    .await;
+    assert_eq!(key.get(seen, "/metrics").await.status, 200);
+    worker.terminate();
+    assert!(worker.wait().await.success(), "{}", worker.logs());
 }
 
 async fn a_killed_server_leaves_nothing_doubled_or_skipped(database: TempDatabase) {

@@ -16,7 +16,7 @@ use crate::foreign;
 use crate::metric_names::AUTHENTICATIONS;
 use crate::problem::Problem;
 use crate::read;
-use crate::state::Api;
+use crate::state::Operations;
 
 /// What a route needs from its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,22 +83,25 @@ pub(crate) async fn admit(
 }
 
 async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> {
-    let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state");
+    let operations =
+        req.app_data::<Data<Operations>>().expect("invariant: the app holds its state");
     let bearer = bearer(req.headers());
-    let caller = match (api.state.admission.recall(bearer), bearer) {
+    let caller = match (operations.state.admission.recall(bearer), bearer) {
         (Some(Ok(caller)), _) => caller,
-        (recalled, Some(credential)) => try_credential(api, req, credential, recalled).await?,
+        (recalled, Some(credential)) => {
+            try_credential(operations, req, credential, recalled).await?
+        }
         (Some(Err(refused)), None) => return Err(refused.into()),
         (None, None) => {
-            let admission = Arc::clone(&api.state.admission);
-            ask(api, async move { admission.admit(None).await }).await?
+            let admission = Arc::clone(&operations.state.admission);
+            ask(operations, async move { admission.admit(None).await }).await?
         }
     };
     Span::current().record("caller.id", caller.id.as_str());
     if caller.is_open() {
-        foreign::refuse(req, api.state.settings.local_names_only)?;
+        foreign::refuse(req, operations.state.settings.local_names_only)?;
     }
-    count(api, req, &caller)?;
+    count(operations, req, &caller)?;
     needs.check(&caller)?;
     Ok(caller)
 }
@@ -118,21 +121,22 @@ fn count_outcome(bearer: Option<&str>, refused: Option<&Problem>) {
 
 /// Whose credential it is, unless too many that are nobody's came from the same address.
 async fn try_credential(
-    api: &Api,
+    operations: &Operations,
     req: &HttpRequest,
     credential: &str,
     recalled: Recalled,
 ) -> Result<Arc<Caller>, Problem> {
     let peer = req.peer_addr();
-    api.rate_limiter.may_try(credential, peer).map_err(Problem::too_many_failures)?;
+    operations.rate_limiter.may_try(credential, peer).map_err(Problem::too_many_failures)?;
     if let Some(recalled) = recalled {
-        api.rate_limiter.tried(credential, peer, &recalled);
+        operations.rate_limiter.tried(credential, peer, &recalled);
         return Ok(recalled?);
     }
-    let (admission, limiter) = (Arc::clone(&api.state.admission), Arc::clone(&api.rate_limiter));
+    let (admission, limiter) =
+        (Arc::clone(&operations.state.admission), Arc::clone(&operations.rate_limiter));
     let credential = credential.to_owned();
     // Counted where it is found out: who goes away before has tried all the same.
-    ask(api, async move {
+    ask(operations, async move {
         let asked = admission.admit(Some(&credential)).await;
         limiter.tried(&credential, peer, &asked);
         asked
@@ -142,31 +146,33 @@ async fn try_credential(
 
 /// Whether who came with `bearer` would be let in now.
 pub(crate) async fn ask_again(
-    api: &Api,
+    operations: &Operations,
     bearer: Option<&str>,
     needs: Needs,
 ) -> Result<(), Problem> {
-    let caller = match api.state.admission.recall(bearer) {
+    let caller = match operations.state.admission.recall(bearer) {
         Some(recalled) => recalled?,
         None => {
-            let admission = Arc::clone(&api.state.admission);
+            let admission = Arc::clone(&operations.state.admission);
             let bearer = bearer.map(ToOwned::to_owned);
-            ask(api, async move { admission.admit(bearer.as_deref()).await }).await?
+            ask(operations, async move { admission.admit(bearer.as_deref()).await }).await?
         }
     };
     needs.check(&caller)
 }
 
 async fn ask(
-    api: &Api,
+    operations: &Operations,
     asking: impl Future<Output = Result<Arc<Caller>, Refused>> + Send + 'static,
 ) -> Result<Arc<Caller>, Problem> {
-    read::within(api, api.state.settings.read_timeout, asking).await
+    read::within(operations, operations.state.settings.read_timeout, asking).await
 }
 
 /// Counts the request as one of `caller`, and refuses it when there were too many.
-fn count(api: &Api, req: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
-    let Some(allowance) = api.rate_limiter.count(caller, req.peer_addr()) else { return Ok(()) };
+fn count(operations: &Operations, req: &HttpRequest, caller: &Caller) -> Result<(), Problem> {
+    let Some(allowance) = operations.rate_limiter.count(caller, req.peer_addr()) else {
+        return Ok(());
+    };
     req.extensions_mut().insert(allowance);
     allowance.refused_for_s().map_or(Ok(()), |seconds| Err(Problem::rate_limited(seconds)))
 }

@@ -14,7 +14,7 @@ use crate::headers::{self, X_CORRELATION_ID};
 use crate::problem::Problem;
 use crate::rate_limit::Allowance;
 use crate::security::Protection;
-use crate::state::Api;
+use crate::state::Operations;
 
 /// What a request is followed by.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub(crate) struct Correlation {
 }
 
 impl Correlation {
-    fn of_headers(headers: &HeaderMap, api: &Api) -> Self {
+    fn of_headers(headers: &HeaderMap, operations: &Operations) -> Self {
         let made = || {
-            CorrelationId::parse(&api.state.ids.next().to_string())
+            CorrelationId::parse(&operations.state.ids.next().to_string())
                 .expect("invariant: a UUID's text is visible ASCII")
         };
         let sent = headers::single(headers, X_CORRELATION_ID).and_then(|text| {
@@ -71,8 +71,9 @@ pub(crate) async fn correlate(
     req: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let api = req.app_data::<Data<Api>>().expect("invariant: the app holds its state").clone();
-    let correlation = Correlation::of_headers(req.headers(), &api);
+    let operations =
+        req.app_data::<Data<Operations>>().expect("invariant: the app holds its state").clone();
+    let correlation = Correlation::of_headers(req.headers(), &operations);
     let echo = HeaderValue::from_str(correlation.id.as_str())
         .expect("invariant: visible ASCII is a header value");
     req.extensions_mut().insert(correlation);
@@ -85,7 +86,7 @@ pub(crate) async fn correlate(
     if let Some(allowance) = allowance {
         allowance.tell(head.headers_mut());
     }
-    if api.state.lifecycle.is_draining() {
+    if operations.state.lifecycle.is_draining() {
         head.set_connection_type(ConnectionType::Close);
     }
     Ok(response)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::openapi::{CorrelationHeader, LiveProblems, ReadyProblems};
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::Operations;
 use crate::{correlation, read};
 
 /// How long the database may take to say that it is there.
@@ -52,13 +52,16 @@ pub(crate) async fn livez(req: HttpRequest) -> Result<HttpResponse, Problem> {
     params(CorrelationHeader),
     responses((status = 200, description = "It can.", body = HealthJson), ReadyProblems),
 )]
-pub(crate) async fn readyz(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn readyz(
+    req: HttpRequest,
+    operations: Data<Operations>,
+) -> Result<HttpResponse, Problem> {
     correlation::require_valid(&req)?;
-    if api.state.lifecycle.is_draining() {
+    if operations.state.lifecycle.is_draining() {
         return Err(Problem::shutting_down());
     }
-    let readiness = api.state.readiness.clone();
+    let readiness = operations.state.readiness.clone();
     let asking = async move { readiness.check().await };
-    read::within(&api, READINESS_TIMEOUT, asking).await?;
+    read::within(&operations, READINESS_TIMEOUT, asking).await?;
     Ok(HttpResponse::Ok().json(HealthJson { status: "ready" }))
 }

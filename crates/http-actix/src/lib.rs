@@ -61,7 +61,7 @@ pub use connection::Tls;
 pub use metric_names::describe_metrics;
 pub use openapi::{openapi, openapi_json};
 pub use rate_limit::RateLimits;
-pub use server::{ServerSettings, server};
-pub use state::{ApiSettings, ApiState, Lifecycle, MetricsSource};
+pub use server::{ServerSettings, operations_server, server};
+pub use state::{ApiSettings, ApiState, Lifecycle, MetricsSource, OperationsState};
 #[cfg(any(test, fuzzing))]
 pub use tests::fuzz;

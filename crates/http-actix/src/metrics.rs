@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::correlation;
 use crate::openapi::{CorrelationHeader, MetricsProblems};
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::Operations;
 
 /// Metrics
 ///
@@ -27,9 +27,12 @@ use crate::state::Api;
         MetricsProblems,
     ),
 )]
-pub(crate) async fn metrics(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn metrics(
+    req: HttpRequest,
+    operations: Data<Operations>,
+) -> Result<HttpResponse, Problem> {
     correlation::require_valid(&req)?;
-    let Some(metrics) = &api.state.metrics else { return Err(Problem::metrics_off()) };
+    let Some(metrics) = &operations.state.metrics else { return Err(Problem::metrics_off()) };
     let text = metrics.render().await;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

@@ -18,7 +18,7 @@ use crate::code::Code;
 use crate::metric_names::{REQUEST_DURATION, REQUESTS};
 use crate::problem::Problem;
 use crate::root_span;
-use crate::state::Api;
+use crate::state::{Api, Operations};
 use crate::unread::Reader;
 
 /// How requests to nowhere are counted: their paths are the clients' choice, and without end.
@@ -117,8 +117,8 @@ fn log(
 ) {
     let status = response.status();
     let duration_ms = elapsed.as_secs_f64() * 1_000.0;
-    let api = response.request().app_data::<Data<Api>>();
-    let is_slow = api.is_some_and(|api| elapsed >= api.state.settings.slow_from);
+    let operations = response.request().app_data::<Data<Operations>>();
+    let is_slow = operations.is_some_and(|all| elapsed >= all.state.settings.slow_from);
     let slow = is_slow.then_some(true);
     macro_rules! line {
         ($level:ident) => {

@@ -3,7 +3,7 @@
 use actix_web::body::BoxBody;
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
 use wallex_ports::AccessScope::{TransfersWrite, WalletsRead, WalletsWrite};
 
@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::console::CONSOLE;
 use crate::observe::{NO_ROUTE, observe};
 use crate::problem::Problem;
+use crate::state::Api;
 use crate::{
     admin, console, create_wallet, credit_wallet, debit_wallet, docs, explain_wallet, get_transfer,
     get_wallet, health, list_events, list_ledger, list_wallets, metrics, transfer, whoami,
@@ -76,9 +77,6 @@ pub(crate) fn table() -> impl Iterator<Item = Entry> {
         read("/wallets/{id}/ledger", list_ledger::list_ledger, reads),
         read("/wallets/{id}/explanation", explain_wallet::explain_wallet, reads),
         read("/transfers/{id}", get_transfer::get_transfer, reads),
-        read("/livez", health::livez, Needs::Nothing),
-        read("/readyz", health::readyz, Needs::Nothing),
-        read("/metrics", metrics::metrics, Needs::Metrics),
         read("/whoami", whoami::whoami, Needs::Caller),
         read(OPENAPI_JSON, docs::openapi_description, Needs::Nothing),
         read("/docs", docs::to_docs, Needs::Nothing),
@@ -87,13 +85,32 @@ pub(crate) fn table() -> impl Iterator<Item = Entry> {
         read("/console/{part:.*}", console::console, Needs::Nothing),
         read("/", console::to_console, Needs::Nothing),
     ];
-    all.into_iter().chain(admin::table())
+    all.into_iter().chain(operations()).chain(admin::table())
+}
+
+/// What an orchestrator and Prometheus ask for.
+fn operations() -> impl Iterator<Item = Entry> {
+    let all = [
+        read("/livez", health::livez, Needs::Nothing),
+        read("/readyz", health::readyz, Needs::Nothing),
+        read("/metrics", metrics::metrics, Needs::Metrics),
+    ];
+    all.into_iter()
 }
 
 /// Adds every route to `config`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
+    add(table(), config);
+}
+
+/// Adds the routes of a server that has no API.
+pub(crate) fn operations_routes(config: &mut ServiceConfig) {
+    add(operations(), config);
+}
+
+fn add(table: impl Iterator<Item = Entry>, config: &mut ServiceConfig) {
     let mut paths: Vec<(&'static str, Vec<Entry>)> = Vec::new();
-    for entry in table() {
+    for entry in table {
         match paths.last_mut() {
             Some((path, entries)) if *path == entry.path => entries.push(entry),
             _ => paths.push((entry.path, vec![entry])),
@@ -139,7 +156,11 @@ pub(crate) fn no_route() -> Route {
 
 /// Nothing is at the path of `req`.
 pub(crate) fn not_found(req: &HttpRequest) -> Problem {
-    Problem::new(Code::RouteNotFound, format!("There is no route {}. See /docs.", req.path()))
+    let see = match req.app_data::<Data<Api>>() {
+        Some(_) => "See /docs.",
+        None => "This process answers /livez, /readyz and /metrics alone: ask a server.",
+    };
+    Problem::new(Code::RouteNotFound, format!("There is no route {}. {see}", req.path()))
 }
 
 /// Every path, as a template.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
@@ -10,14 +11,14 @@ use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service,
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, scope};
+use actix_web::web::{Data, ServiceConfig, scope};
 use actix_web::{App, Error};
 use tokio::net::TcpStream;
 
 use crate::connection::{Door, Guarded, Tls, watched};
 use crate::correlation::correlate;
-use crate::routes::{VERSION_PREFIX, no_route, routes};
-use crate::state::{Api, ApiState};
+use crate::routes::{VERSION_PREFIX, no_route, operations_routes, routes};
+use crate::state::{Api, ApiState, Operations, OperationsState};
 
 /// How long the server reads on behind an answer that came before the end of its request, so that
 /// the client sees the answer and not a reset connection.
@@ -73,7 +74,47 @@ pub fn server(
     settings: &ServerSettings,
     tls: Option<Tls>,
 ) -> io::Result<Server> {
-    let api = Data::new(Api::new(state));
+    listen(listener, State::with_api(state), settings, tls)
+}
+
+/// The same without the API: `/livez`, `/readyz` and `/metrics`, for a process that does not serve
+/// clients.
+///
+/// # Errors
+/// When the listener can't be used.
+pub fn operations_server(
+    listener: TcpListener,
+    state: OperationsState,
+    settings: &ServerSettings,
+    tls: Option<Tls>,
+) -> io::Result<Server> {
+    listen(listener, State::without_api(state), settings, tls)
+}
+
+/// What the handlers are given.
+#[derive(Clone)]
+pub(crate) struct State {
+    operations: Data<Operations>,
+    api: Option<Data<Api>>,
+}
+
+impl State {
+    pub(crate) fn with_api(state: ApiState) -> Self {
+        let api = Data::new(Api::new(state));
+        Self { operations: Data::from(Arc::clone(&api.operations)), api: Some(api) }
+    }
+
+    pub(crate) fn without_api(state: OperationsState) -> Self {
+        Self { operations: Data::new(Operations::new(state)), api: None }
+    }
+}
+
+fn listen(
+    listener: TcpListener,
+    state: State,
+    settings: &ServerSettings,
+    tls: Option<Tls>,
+) -> io::Result<Server> {
     let workers = settings.workers.max(1);
     let builder = Server::build()
         .workers(workers)
@@ -87,7 +128,7 @@ pub fn server(
     // What `HttpServer` does, with our own connections in place of plain sockets.
     let connections = move || {
         let (door, stopping) = (door.clone(), stopping.clone());
-        let app = app(api.clone()).into_factory().map_err(|error: Error| error.error_response());
+        let app = app(state.clone()).into_factory().map_err(|error: Error| error.error_response());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
@@ -108,7 +149,7 @@ pub fn server(
 /// The routes, each with its own root span, metrics and log line, and what surrounds every request:
 /// the correlation id and the headers that all answers have.
 pub(crate) fn app(
-    api: Data<Api>,
+    State { operations, api }: State,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -118,10 +159,13 @@ pub(crate) fn app(
         InitError = (),
     >,
 > {
-    App::new()
-        .app_data(api)
-        // The prefix comes first: it is one comparison, and the paths are dozens.
-        .service(scope(VERSION_PREFIX).configure(routes))
+    let app = App::new().app_data(operations);
+    let (app, routes) = match api {
+        Some(api) => (app.app_data(api), routes as fn(&mut ServiceConfig)),
+        None => (app, operations_routes as fn(&mut ServiceConfig)),
+    };
+    // The prefix comes first: it is one comparison, and the paths are dozens.
+    app.service(scope(VERSION_PREFIX).configure(routes))
         .configure(routes)
         .default_service(no_route())
         .wrap(from_fn(watched))

@@ -1,5 +1,6 @@
 //! What the API is given by the binary.
 
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +51,24 @@ pub struct ApiState {
     /// Says when the server is about to stop.
     pub lifecycle: Lifecycle,
     /// How the API behaves.
+    pub settings: ApiSettings,
+}
+
+/// What a server needs that has no API, only what an orchestrator and Prometheus ask for; the fields are
+/// those of [`ApiState`].
+#[derive(Clone)]
+pub struct OperationsState {
+    /// Decides who comes in.
+    pub admission: Arc<dyn Admission>,
+    /// Asks the database whether it can serve.
+    pub readiness: Arc<dyn Readiness>,
+    /// Renders `/metrics`; `None` when nothing is measured.
+    pub metrics: Option<Arc<dyn MetricsSource>>,
+    /// Makes correlation ids for requests that bring none.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Says when the server is about to stop.
+    pub lifecycle: Lifecycle,
+    /// How the server behaves.
     pub settings: ApiSettings,
 }
 
@@ -155,24 +174,53 @@ impl Lifecycle {
     }
 }
 
-/// The state as the handlers see it.
-pub(crate) struct Api {
-    pub(crate) state: ApiState,
+/// What every server has, whatever it serves.
+pub(crate) struct Operations {
+    pub(crate) state: OperationsState,
     /// Who has called how often.
     pub(crate) rate_limiter: Arc<RateLimiter>,
-    /// What the server does, second by second.
-    pub(crate) live: Arc<Live>,
     /// Where the database is read. A connection belongs to the runtime that opened it, and actix
     /// gives every worker a runtime of its own that ends before the lane does: a connection opened
     /// there would be dead in the pool when the last commands are committed.
     pub(crate) runtime: Handle,
 }
 
+impl Operations {
+    /// Must be called on the runtime that the database was opened on.
+    pub(crate) fn new(state: OperationsState) -> Self {
+        let rate_limiter = Arc::new(RateLimiter::new(state.settings.rate_limits));
+        Self { state, rate_limiter, runtime: Handle::current() }
+    }
+}
+
+/// The state as the handlers of the API see it.
+pub(crate) struct Api {
+    pub(crate) state: ApiState,
+    pub(crate) operations: Arc<Operations>,
+    /// What the server does, second by second.
+    pub(crate) live: Arc<Live>,
+}
+
 impl Api {
     /// Must be called on the runtime that the lane runs on.
     pub(crate) fn new(state: ApiState) -> Self {
-        let rate_limiter = Arc::new(RateLimiter::new(state.settings.rate_limits));
+        let operations = Arc::new(Operations::new(OperationsState {
+            admission: Arc::clone(&state.admission),
+            readiness: Arc::clone(&state.readiness),
+            metrics: state.metrics.clone(),
+            ids: Arc::clone(&state.ids),
+            lifecycle: state.lifecycle.clone(),
+            settings: state.settings.clone(),
+        }));
         let live = Live::start(&state);
-        Self { state, rate_limiter, live, runtime: Handle::current() }
+        Self { state, operations, live }
+    }
+}
+
+impl Deref for Api {
+    type Target = Operations;
+
+    fn deref(&self) -> &Operations {
+        &self.operations
     }
 }

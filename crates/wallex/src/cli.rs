@@ -58,7 +58,7 @@ Main environment variables (`wallex config` lists all; docs/CONFIGURATION.md exp
                            OpenTelemetry collector for traces [none]
 
 Signals: SIGTERM and Ctrl-C finish what was accepted and exit with 0; a second one exits at once.
-Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage or not confirmed. `drift` also
+Exit codes: 0 done, 1 failed with a sentence on stderr, 2 wrong usage, or a discard that was not confirmed. `drift` also
 ends with 1 when there are differences, `verify` when the history is not what was written,
 `dead-letters replay` when a wallet is still parked.";
 
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     /// Run the server. The default.
     Serve,
     /// Run the projectors without the API, whatever PROJECTORS_AUTO_START says. Beside servers that
-    /// have it off, or as one more that may take a lease.
+    /// have it off, or as one more that may take a lease. WALLEX_WORKER_LISTEN lets Prometheus see it.
     Worker,
     /// Change or show the database's schema.
     Migrate {

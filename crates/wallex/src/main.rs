@@ -19,6 +19,7 @@ mod startup;
 mod telemetry;
 mod tls;
 mod upkeep;
+mod work;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -83,7 +84,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Worker => {
             let config = load(cli)?;
             let telemetry = telemetry::init(&config, true)?;
-            block_on(telemetry, |_| serve::work(config))?;
+            block_on(telemetry, |_| work::work(config))?;
         }
         Command::Verify(arguments) if !arguments.needs_database() => {
             return told(&match &arguments.generate_key {

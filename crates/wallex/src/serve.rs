@@ -1,12 +1,10 @@
-//! `wallex serve` and `wallex worker`: the rooms put together, run, and taken apart again in the
-//! right order.
+//! `wallex serve`: the rooms put together, run, and taken apart again in the right order.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpSocket;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use wallex_application::{CommandLane, GroupedWallets, LanePorts, LaneTask};
 use wallex_database::Database;
@@ -34,40 +32,9 @@ use crate::upkeep::Upkeep;
 /// Connections that may wait to be accepted. The kernel takes less where its own limit is lower.
 const BACKLOG: u32 = 4_096;
 
-/// Runs the projectors, without an API, until the process is asked to stop.
-///
-/// # Errors
-/// When it can't start.
-pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
-    #[cfg(debug_assertions)]
-    crate::planted::say_so();
-    let mut stop = Stop::on_signals().context("signals can't be received")?;
-    let metrics = Metrics::install(config.metrics)?;
-    let db = tokio::select! {
-        opened = open(&config) => opened?,
-        () = stop.asked() => return Ok(()),
-    };
-    // No command is committed here: the workers poll for what other processes commit.
-    let (_commits, committed) = watch::channel(0);
-    let tail = Arc::new(Tail::default());
-    let projections = Projections::start(&config, &db, tail, true, committed);
-    let readiness = Arc::new(SchemaReadiness::new(Arc::clone(&db), config.shards));
-    let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, true, stop.clone());
-    let upkeep = tokio::spawn(upkeep.run());
-    tracing::info!(database = db.describe(), "projecting");
-    stop.asked().await;
-    let closed = async {
-        projections.shutdown().await;
-        upkeep.await.context("upkeep failed")?;
-        db.close().await;
-        Ok(())
-    };
-    in_time(&config, closed).await
-}
-
 /// The end of a process: nothing is acknowledged any more, so a database that does not answer is left as
 /// it is.
-async fn in_time(
+pub(crate) async fn in_time(
     config: &Config,
     closed: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
@@ -90,7 +57,7 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
     let metrics = Metrics::install(config.metrics)?;
     let reloader = TlsFiles::of(&config)?.map(Reloader::start).transpose()?;
     // The port comes first: a second server on one machine should not get as far as the database.
-    let listener = listen(config.listen)?;
+    let listener = listen(config.listen, "WALLEX_LISTEN")?;
     let db = tokio::select! {
         opened = open(&config) => opened?,
         // Nothing was accepted yet; a migration under way is rolled back.
@@ -111,7 +78,7 @@ pub(crate) async fn serve(config: Config, pretty: bool) -> anyhow::Result<()> {
 }
 
 /// Who knows the tokens of the configured issuer, where there is one.
-fn tokens(config: &Config) -> anyhow::Result<Option<Arc<dyn Authenticator>>> {
+pub(crate) fn tokens(config: &Config) -> anyhow::Result<Option<Arc<dyn Authenticator>>> {
     let Some(settings) = config.jwt.settings().map_err(anyhow::Error::msg)? else {
         return Ok(None);
     };
@@ -120,7 +87,7 @@ fn tokens(config: &Config) -> anyhow::Result<Option<Arc<dyn Authenticator>>> {
     Ok(Some(Arc::new(tokens)))
 }
 
-async fn open(config: &Config) -> anyhow::Result<Arc<Database>> {
+pub(crate) async fn open(config: &Config) -> anyhow::Result<Arc<Database>> {
     let db = Arc::new(crate::connect(config).await?);
     if config.auto_migrate {
         let applied = wallex_migrations::up(&db, config.shards).await?;
@@ -141,7 +108,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Database>> {
 }
 
 /// A listener with room for many who wait, which the standard library's has not.
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     let listener = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restarted server must not wait for the connections of its predecessor to be forgotten.
@@ -149,7 +116,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
-    listener().with_context(|| format!("can't listen on {address} (WALLEX_LISTEN)"))
+    listener().with_context(|| format!("can't listen on {address} ({setting})"))
 }
 
 fn announce(pretty: bool, url: &str, is_open: bool, database: &str) {
@@ -270,7 +237,7 @@ impl Running {
 }
 
 /// What the API deletes when it is asked to without an age is what upkeep deletes by itself.
-fn api_settings(config: &Config) -> ApiSettings {
+pub(crate) fn api_settings(config: &Config) -> ApiSettings {
     ApiSettings {
         outbox_retention: config.outbox_retention,
         // Where it was not asked for by name that a server is open, it is for its own machine.
@@ -279,7 +246,7 @@ fn api_settings(config: &Config) -> ApiSettings {
     }
 }
 
-fn server_settings(config: &Config) -> ServerSettings {
+pub(crate) fn server_settings(config: &Config) -> ServerSettings {
     let mut settings = config.server.clone();
     if let Some(workers) = config.http_workers {
         settings.workers = workers as usize;

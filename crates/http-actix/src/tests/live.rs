@@ -23,7 +23,7 @@ struct Stream {
 impl Stream {
     async fn open(harness: &Harness, bearer: Option<&str>) -> (Self, Client) {
         let (state, lane) = harness.state();
-        let app = init_service(app(Data::new(Api::new(state)))).await;
+        let app = init_service(app(State::with_api(state))).await;
         let mut request = TestRequest::get().uri("/admin/live");
         if let Some(bearer) = bearer {
             request = request.insert_header(("Authorization", format!("Bearer {bearer}")));

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Bytes;
 use serde_json::{Value, json};
 use wallex_application::{CommandLane, LanePorts, LaneSettings, LaneTask};
 
@@ -57,8 +57,7 @@ use self::admin_ports::Steered;
 use self::gate::{Gate, Journal};
 use self::memory::{Memory, NewYear};
 use self::projections::Projections;
-use crate::server::app;
-use crate::state::Api;
+use crate::server::{State, app};
 use crate::{ApiSettings, ApiState, JsonAnswers, Lifecycle};
 
 /// What came back.
@@ -166,7 +165,7 @@ impl Harness {
 
     async fn start(&self) -> Client {
         let (state, lane) = self.state();
-        let app = Rc::new(init_service(app(Data::new(Api::new(state)))).await);
+        let app = Rc::new(init_service(app(State::with_api(state))).await);
         let call = move |request: TestRequest| {
             let app = app.clone();
             let reply = async move {

@@ -34,6 +34,8 @@ pub(crate) use source::{Loaded, from_process};
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// `None`: nothing is seen of a worker.
+    pub(crate) worker_listen: Option<SocketAddr>,
     /// `None`: one for each core.
     pub(crate) http_workers: Option<u32>,
     pub(crate) server: ServerSettings,
@@ -96,6 +98,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            worker_listen: None,
             http_workers: None,
             server: ServerSettings::default(),
             tls: TlsSettings::default(),

@@ -1,9 +1,10 @@
 //! How it listens and stops.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::TIMEOUT_MS_MAX;
-use crate::config::key::{Key, Kind, key};
+use crate::config::key::{Expected, Key, Kind, key};
 
 const SECTION: &str = "Server";
 
@@ -16,13 +17,27 @@ pub(super) const KEYS: &[Key] = &[
          start-up message names.",
         Kind::Text {
             set: |config, text| {
-                let expected = "must be an IP address and a port, as 127.0.0.1:8080 or [::]:8080";
-                config.listen = text.parse().map_err(|_| expected)?;
+                config.listen = address(text)?;
                 Ok(())
             },
             get: |config| config.listen.to_string(),
         },
     ),
+    key(
+        SECTION,
+        "WALLEX_WORKER_LISTEN",
+        "worker_listen",
+        "The address and port on which `wallex worker` answers `/livez`, `/readyz` and `/metrics`, and \
+         nothing else. Not set: it listens nowhere. Who may ask is decided as for a server.",
+        Kind::MaybeText {
+            set: |config, text| {
+                config.worker_listen = Some(address(text)?);
+                Ok(())
+            },
+            get: |config| config.worker_listen.map(|address| address.to_string()),
+        },
+    )
+    .example("\"127.0.0.1:8081\""),
     key(
         SECTION,
         "WALLEX_HTTP_WORKERS",
@@ -94,3 +109,8 @@ pub(super) const KEYS: &[Key] = &[
         },
     ),
 ];
+
+fn address(text: &str) -> Result<SocketAddr, Expected> {
+    let expected = "must be an IP address and a port, as 127.0.0.1:8080 or [::]:8080";
+    text.parse().map_err(|_| expected.into())
+}
