@@ -48,7 +48,8 @@ async fn one_address_has_no_more_connections_than_it_may(database: TempDatabase)
     let builder = ServerBuilder::on(&database);
     let server = builder.env("WALLEX_HTTP_CONNECTIONS_PER_ADDRESS_MAX", "20").start().await;
     let report = crowd::connections(server.address(), 40).await.expect("a run");
-    assert!(report.violations.len() >= 20, "{:?}", report.violations);
+    // A few places may be taken by the test's own connections.
+    assert!((20..=25).contains(&report.violations.len()), "{:?}", report.violations);
     eventually("there are places again", async || {
         server.client().get("/livez").try_send().await.ok()
     })
