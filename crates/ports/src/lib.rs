@@ -52,7 +52,7 @@ pub use operations::{
     CurrencyTotals, DIFFERENCES_MAX, Difference, Missing, Operation, OperationKind, OperationState,
     Place, Progress, REPAIRS_MAX, Report, Scope, StartError, TableTally,
 };
-pub use projectors::{ProjectorState, ProjectorStatus, Projectors, SteerError};
+pub use projectors::{ProjectorOverall, ProjectorState, ProjectorStatus, Projectors, SteerError};
 pub use read::{
     Events, NotReady, Readiness, RecordedEvent, StreamState, WalletKey, WalletState, Wallets,
 };

@@ -1,9 +1,10 @@
 //! One second of a server, as listeners are told it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
-use wallex_ports::{ProjectorState, ProjectorStatus, Timestamp};
+use wallex_ports::{ProjectorOverall, ProjectorStatus, Timestamp};
 
 use super::recorder::Counts;
 use crate::admin_json::FailureJson;
@@ -28,8 +29,15 @@ pub(super) enum Seen {
     NotAsked,
     /// It was asked, and did not tell in time.
     Unavailable,
-    /// How each stands in each shard.
-    Told(Vec<ProjectorStatus>),
+    /// How they stand.
+    Told(Standing),
+}
+
+/// How the projectors stand over all shards. Of a thousand shards no more is remembered than of one.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    outbox: OutboxJson,
+    projectors: Vec<ProjectorOverall>,
 }
 
 /// Who is told.
@@ -68,7 +76,7 @@ struct LaneJson {
     queued: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OutboxJson {
     lag_events: u64,
@@ -137,8 +145,11 @@ impl<'s> SampleJson<'s> {
     fn new(sample: &'s Sample, viewer: Viewer) -> Self {
         let Counts { requests, errors, refused, creates, movements, latency } = sample.counts;
         let told = match &sample.projectors {
-            Seen::Told(statuses) => Some(statuses.as_slice()),
+            Seen::Told(standing) => Some(standing),
             Seen::NotAsked | Seen::Unavailable => None,
+        };
+        let projectors = |standing: &'s Standing| {
+            standing.projectors.iter().map(|overall| ProjectorJson::new(overall, viewer)).collect()
         };
         Self {
             at: rfc3339(sample.at),
@@ -149,75 +160,56 @@ impl<'s> SampleJson<'s> {
             refused_per_s: sample.per_s(refused),
             latency_ms: latency.map(|l| LatencyJson { p50: l.p50, p95: l.p95, p99: l.p99 }),
             lane: LaneJson { queued: sample.queued },
-            outbox: told.map(OutboxJson::of),
-            projectors: told.map(|statuses| by_projector(statuses, viewer)),
+            outbox: told.map(|standing| standing.outbox),
+            projectors: told.map(projectors),
         }
+    }
+}
+
+impl Standing {
+    /// By how every projector stands in every shard, in the order of names.
+    pub(super) fn of(statuses: &[ProjectorStatus]) -> Self {
+        Self { outbox: OutboxJson::of(statuses), projectors: ProjectorOverall::of_each(statuses) }
     }
 }
 
 impl OutboxJson {
     /// In each shard the slowest projector counts.
     fn of(statuses: &[ProjectorStatus]) -> Self {
-        let mut shards: Vec<u16> = statuses.iter().map(|status| status.shard).collect();
-        shards.sort_unstable();
-        shards.dedup();
-        let slowest = |shard: u16| {
-            let of_shard = statuses.iter().filter(move |status| status.shard == shard);
-            of_shard.map(ProjectorStatus::lag_events).max().unwrap_or(0)
-        };
+        let mut slowest = BTreeMap::<u16, u64>::new();
+        for status in statuses {
+            let lag_events = slowest.entry(status.shard).or_default();
+            *lag_events = status.lag_events().max(*lag_events);
+        }
         Self {
-            lag_events: shards.into_iter().map(slowest).sum(),
+            lag_events: slowest.values().sum(),
             lag_age_ms: statuses.iter().map(|status| status.lag_age_ms).max().unwrap_or(0),
         }
     }
 }
 
-/// The projectors by name; `statuses` are in the order of names.
-fn by_projector(statuses: &[ProjectorStatus], viewer: Viewer) -> Vec<ProjectorJson<'_>> {
-    statuses
-        .chunk_by(|one, other| one.projector == other.projector)
-        .map(|shards| ProjectorJson::of(shards, viewer))
-        .collect()
-}
-
 impl<'s> ProjectorJson<'s> {
-    /// Of a projector in all its `shards`, of which there is one at least.
-    fn of(shards: &'s [ProjectorStatus], viewer: Viewer) -> Self {
-        let sum = |of: fn(&ProjectorStatus) -> u64| shards.iter().map(of).sum();
-        let worst = shards.iter().map(|status| status.state).max_by_key(|state| gravity(*state));
+    fn new(overall: &'s ProjectorOverall, viewer: Viewer) -> Self {
         let is_operator = viewer == Viewer::Operator;
-        let holder = shards[0].holder.as_deref();
-        let is_one = shards.iter().all(|status| status.holder.as_deref() == holder);
-        let failure = shards.iter().filter_map(|status| status.last_error.as_ref());
-        let last = failure.max_by_key(|(_, at)| *at);
         Self {
-            name: &shards[0].projector,
-            state: worst.map_or("", ProjectorState::as_str),
-            position: sum(|status| status.position),
-            head: sum(|status| status.head),
-            lag_events: sum(ProjectorStatus::lag_events),
-            lag_age_ms: shards.iter().map(|status| status.lag_age_ms).max().unwrap_or(0),
-            rate_per_s: sum(|status| status.events_per_second),
-            parked_wallets: sum(|status| status.parked_wallets),
-            holder: holder.filter(|_| is_one && is_operator),
-            last_error: last.filter(|_| is_operator).map(FailureJson::from),
+            name: &overall.projector,
+            state: overall.state.as_str(),
+            position: overall.position,
+            head: overall.head,
+            lag_events: overall.lag_events,
+            lag_age_ms: overall.lag_age_ms,
+            rate_per_s: overall.events_per_second,
+            parked_wallets: overall.parked_wallets,
+            holder: overall.holder.as_deref().filter(|_| is_operator),
+            last_error: overall.last_error.as_ref().filter(|_| is_operator).map(FailureJson::from),
         }
-    }
-}
-
-/// How much a state is to be looked at.
-const fn gravity(state: ProjectorState) -> u8 {
-    match state {
-        ProjectorState::Running => 0,
-        ProjectorState::Stopped => 1,
-        ProjectorState::Unheld => 2,
-        ProjectorState::Failing => 3,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use wallex_ports::ProjectorState;
 
     use super::super::recorder::Latency;
     use super::*;
@@ -239,8 +231,8 @@ mod tests {
         }
     }
 
-    fn told(statuses: Vec<ProjectorStatus>) -> Sample {
-        Sample { projectors: Seen::Told(statuses), ..Sample::default() }
+    fn told(statuses: &[ProjectorStatus]) -> Sample {
+        Sample { projectors: Seen::Told(Standing::of(statuses)), ..Sample::default() }
     }
 
     fn shown(sample: &Sample, viewer: Viewer) -> Value {
@@ -274,8 +266,8 @@ mod tests {
         failing.state = ProjectorState::Failing;
         failing.holder = Some("there:2:b".to_owned());
         failing.last_error = Some(("no luck".to_owned(), Timestamp::from_unix_ms(1)));
-        let all = vec![status("ledger", 0, 48), failing, status("read_model", 0, 20)];
-        let json = shown(&told(all), Viewer::Operator);
+        let all = [status("ledger", 0, 48), failing, status("read_model", 0, 20)];
+        let json = shown(&told(&all), Viewer::Operator);
         assert_eq!(json["outbox"], json!({"lagEvents": 30 + 40, "lagAgeMs": 40}));
         assert_eq!(
             json["projectors"][0],
@@ -293,7 +285,7 @@ mod tests {
     fn what_may_be_anybodys_is_for_operators_alone() {
         let mut failing = status("ledger", 0, 10);
         failing.last_error = Some(("wallet w-1 of acme".to_owned(), Timestamp::from_unix_ms(1)));
-        let sample = told(vec![failing]);
+        let sample = told(&[failing]);
         assert!(sample.json(Viewer::Operator).contains("acme"));
         let json = shown(&sample, Viewer::Metrics);
         assert_eq!(json["projectors"][0]["holder"], Value::Null);

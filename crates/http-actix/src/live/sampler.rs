@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use wallex_ports::{ProjectorStatus, ReadError};
+use wallex_ports::ReadError;
 
 use super::Live;
-use super::sample::{Sample, Seen};
+use super::sample::{Sample, Seen, Standing};
 use crate::state::ApiState;
 
 const PERIOD: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ const ASKED_ON_MAX: u32 = 60;
 /// Samples for which an answer of the database is told: one that is older is not how it is.
 const FRESH_MAX: u32 = 2;
 
-type Answer = Result<Vec<ProjectorStatus>, ReadError>;
+type Answer = Result<Standing, ReadError>;
 
 /// How the database is asked: while one question is under way there is no other.
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Asking {
     left: u32,
     under_way: Option<JoinHandle<Answer>>,
     /// The last answer, and how many samples ago it came.
-    told: Option<(Vec<ProjectorStatus>, u32)>,
+    told: Option<(Standing, u32)>,
     /// Samples since the first question that has no answer.
     waited: u32,
 }
@@ -67,9 +67,9 @@ impl Asking {
         self.waited += 1;
         if self.under_way.as_ref().is_some_and(JoinHandle::is_finished)
             && let Some(finished) = self.under_way.take()
-            && let Ok(Ok(statuses)) = finished.await
+            && let Ok(Ok(standing)) = finished.await
         {
-            self.told = Some((statuses, 0));
+            self.told = Some((standing, 0));
             self.waited = 0;
         }
         if self.left == 0 {
@@ -78,10 +78,11 @@ impl Asking {
         }
         if self.under_way.is_none() {
             let projectors = Arc::clone(&state.projectors);
-            self.under_way = Some(tokio::spawn(async move { projectors.status().await }));
+            let asking = async move { Ok(Standing::of(&projectors.status().await?)) };
+            self.under_way = Some(tokio::spawn(asking));
         }
         match &self.told {
-            Some((statuses, age)) if *age <= FRESH_MAX => Seen::Told(statuses.clone()),
+            Some((standing, age)) if *age <= FRESH_MAX => Seen::Told(standing.clone()),
             None if self.waited <= FRESH_MAX => Seen::NotAsked,
             _ => Seen::Unavailable,
         }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use wallex_database::{Database, PoolStatus};
 use wallex_http_actix::MetricsSource;
 use wallex_outbox::Lag;
-use wallex_ports::{ProjectorStatus, Projectors as _, ReadError};
+use wallex_ports::{ProjectorOverall, Projectors as _, ReadError};
 use wallex_projectors::SqlProjectors;
 
 use catalogue::{
@@ -104,29 +104,29 @@ struct Source {
 
 impl Source {
     /// The lag, and how each projector stands, when the database tells in time.
-    async fn ask(&self) -> Option<(Lag, Vec<ProjectorStatus>)> {
+    async fn ask(&self) -> Option<(Lag, Vec<ProjectorOverall>)> {
         let db = Arc::clone(&self.db);
         let asking = async move {
             let lag = wallex_outbox::lag(&db).await?;
-            Ok::<_, ReadError>((lag, SqlProjectors::new(db).status().await?))
+            let statuses = SqlProjectors::new(db).status().await?;
+            Ok::<_, ReadError>((lag, ProjectorOverall::of_each(&statuses)))
         };
         let answer = self.runtime.spawn(timeout(LAG_TIMEOUT, asking)).await;
         answer.ok()?.ok()?.ok()
     }
 }
 
-/// Shows how each projector stands, over all shards; of those that are known while it is unknown.
-fn show_projectors(all: &[ProjectorStatus]) {
+/// Shows how each projector stands, over all shards.
+fn show_projectors(all: &[ProjectorOverall]) {
     for projector in catalogue::projectors() {
-        let known = |figure: f64| if all.is_empty() { f64::NAN } else { figure };
-        let mine = || all.iter().filter(|status| status.projector == projector);
-        let lag: u64 = mine().map(ProjectorStatus::lag_events).sum();
-        let parked: u64 = mine().map(|status| status.parked_wallets).sum();
-        let age_ms = mine().map(|status| status.lag_age_ms).max().unwrap_or_default();
-        let age_seconds = Duration::from_millis(age_ms).as_secs_f64();
-        gauge!(PROJECTOR_LAG, "projector" => projector).set(known(lag as f64));
-        gauge!(PROJECTOR_LAG_AGE, "projector" => projector).set(known(age_seconds));
-        gauge!(DEAD_LETTERS, "projector" => projector).set(known(parked as f64));
+        let mine = all.iter().find(|overall| overall.projector == projector);
+        let figure = |of: fn(&ProjectorOverall) -> f64| mine.map_or(f64::NAN, of);
+        let lag = figure(|mine| mine.lag_events as f64);
+        let age_seconds = figure(|mine| Duration::from_millis(mine.lag_age_ms).as_secs_f64());
+        let parked = figure(|mine| mine.parked_wallets as f64);
+        gauge!(PROJECTOR_LAG, "projector" => projector).set(lag);
+        gauge!(PROJECTOR_LAG_AGE, "projector" => projector).set(age_seconds);
+        gauge!(DEAD_LETTERS, "projector" => projector).set(parked);
     }
 }
 
@@ -149,8 +149,7 @@ impl MetricsSource for Source {
         });
         gauge!(OUTBOX_LAG_EVENTS).set(events);
         gauge!(OUTBOX_LAG_AGE).set(age_seconds);
-        let all = answer.map(|(_, all)| all).unwrap_or_default();
-        show_projectors(&all);
+        show_projectors(&answer.map(|(_, all)| all).unwrap_or_default());
         show_pools(&self.db);
         let mut text = with_hit_rate(self.handle.render());
         process::write(&mut text);
