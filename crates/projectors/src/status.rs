@@ -55,7 +55,8 @@ impl Projectors for SqlProjectors {
              ORDER BY c.projector, c.shard"
         );
         let statement = self.db.backend().statement(sql, []);
-        let rows = self.db.read().query_all_raw(statement).await.map_err(read_error)?;
+        let rows = self.db.patiently(self.db.read().query_all_raw(statement)).await;
+        let rows = rows.map_err(read_error)?;
         Ok(rows.into_iter().map(|row| status(&Row(row))).collect::<Result<_, _>>()?)
     }
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use wallex_database::{Backend, Database};
-use wallex_ports::{
-    BoxError, ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _,
-};
+use wallex_ports::{ProjectorState, ProjectorStatus, Projectors, Readiness, Recovery as _};
 use wallex_projectors::SqlRecovery;
 
 use crate::config::Config;
@@ -20,6 +18,8 @@ use crate::signals::Stop;
 
 /// How often a database that is not migrated is asked again.
 const READY_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon what panicked begins again.
+const AGAIN: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// At full speed SQLite's log grows by 60 MB in this time.
 const LOG_INTERVAL: Duration = Duration::from_millis(500);
@@ -66,15 +66,13 @@ impl Upkeep {
         }
     }
 
-    /// Works until the process is asked to stop. A defect that panics must not end it for good.
+    /// Works until the process is asked to stop.
     pub(crate) async fn run(self) {
         if self.metrics.is_on() {
-            tokio::spawn(watch_pools(Arc::clone(&self.db), self.stop.clone()));
+            let (db, stop) = (Arc::clone(&self.db), self.stop.clone());
+            tokio::spawn(to_its_end(move || watch_pools(Arc::clone(&db), stop.clone())));
         }
-        while let Err(error) = tokio::spawn(self.clone().work()).await {
-            tracing::error!(%error, "upkeep did not end well; it begins again");
-            tokio::time::sleep(READY_INTERVAL).await;
-        }
+        to_its_end(|| self.clone().work()).await;
     }
 
     /// Works until the process is asked to stop; a statement under way is finished.
@@ -95,21 +93,9 @@ impl Upkeep {
                     self.sweep().await;
                     self.clean_outbox().await;
                 }
-                _ = recovery.tick(), if migrated => self.patiently(self.recover()).await,
-                _ = ready.tick(), if !migrated => self.patiently(self.look()).await,
+                _ = recovery.tick(), if migrated => self.recover().await,
+                _ = ready.tick(), if !migrated => self.look().await,
             }
-        }
-    }
-
-    /// Does `work`, unless the network is half open: then it is given up, and done at the next tick.
-    async fn patiently(&self, work: impl Future<Output = ()>) {
-        let work = async {
-            work.await;
-            Ok::<(), BoxError>(())
-        };
-        if let Err(error) = self.db.patiently(work).await {
-            let error: &dyn std::error::Error = &*error;
-            tracing::warn!(error, "the database was silent for too long");
         }
     }
 
@@ -184,6 +170,14 @@ impl Upkeep {
     }
 }
 
+/// Does `work` until it ends by itself. A defect that panics must not end it for good.
+async fn to_its_end<W: Future<Output = ()> + Send + 'static>(work: impl Fn() -> W) {
+    while let Err(error) = tokio::spawn(work()).await {
+        tracing::error!(%error, "upkeep did not end well; it begins again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 /// Asks each pool for a connection, over and over, until the process is asked to stop. By itself,
 /// because a pool that gives none is waited for.
 async fn watch_pools(db: Arc<Database>, mut stop: Stop) {
@@ -204,4 +198,22 @@ fn every(period: Duration) -> Interval {
     // Late work is not made up for.
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_panics_begins_again_and_what_ends_well_does_not() {
+        let begun = Arc::new(AtomicU32::new(0));
+        let work = || {
+            let begun = Arc::clone(&begun);
+            async move { assert!(begun.fetch_add(1, Ordering::SeqCst) >= 2, "a defect") }
+        };
+        to_its_end(work).await;
+        assert_eq!(begun.load(Ordering::SeqCst), 3);
+    }
 }

@@ -96,7 +96,7 @@ impl RecoveryStore for SqlRecoveryStore {
     }
 
     async fn oldest_interrupted(&self, kind: OperationKind) -> Result<Option<Operation>, DbErr> {
-        operations::oldest_interrupted(self.db.read(), kind).await
+        self.db.patiently(operations::oldest_interrupted(self.db.read(), kind)).await
     }
 
     async fn renew(&self, mine: &Mine) -> Result<bool, DbErr> {
