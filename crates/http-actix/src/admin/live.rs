@@ -114,10 +114,8 @@ async fn tell(
                 if changed.is_err() {
                     return;
                 }
-                match listener.samples.borrow_and_update().clone() {
-                    Some(sample) => told(&sample, viewer),
-                    None => continue_with_heartbeat(),
-                }
+                let sample = Arc::clone(&listener.samples.borrow_and_update());
+                told(&sample, viewer)
             }
             _ = heartbeat.tick() => continue_with_heartbeat(),
         };

@@ -22,13 +22,13 @@ use crate::state::ApiState;
 /// Seconds that are remembered.
 const HISTORY_MAX: usize = 15 * 60;
 /// Who listens at the same time, at most: each has a connection, and an answer a second.
-const LISTENERS_MAX: usize = 64;
+pub(crate) const LISTENERS_MAX: usize = 64;
 
 /// What is counted, what was sampled, and who listens.
 pub(crate) struct Live {
     pub(crate) recorder: Recorder,
     history: Mutex<VecDeque<Arc<Sample>>>,
-    latest: watch::Sender<Option<Arc<Sample>>>,
+    latest: watch::Sender<Arc<Sample>>,
     places: Arc<Semaphore>,
 }
 
@@ -37,21 +37,26 @@ pub(crate) struct Listener {
     /// What was before it came.
     pub(crate) history: Vec<Arc<Sample>>,
     /// What comes.
-    pub(crate) samples: watch::Receiver<Option<Arc<Sample>>>,
+    pub(crate) samples: watch::Receiver<Arc<Sample>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Live {
     /// Starts the sampler on the current runtime. It ends when the server begins to stop.
     pub(crate) fn start(state: &ApiState) -> Arc<Self> {
-        let live = Arc::new(Self {
-            recorder: Recorder::default(),
-            history: Mutex::default(),
-            latest: watch::Sender::new(None),
-            places: Arc::new(Semaphore::new(LISTENERS_MAX)),
-        });
+        let live = Arc::new(Self::quiet());
         tokio::spawn(sampler::run(Arc::clone(&live), state.clone()));
         live
+    }
+
+    fn quiet() -> Self {
+        Self {
+            recorder: Recorder::default(),
+            history: Mutex::default(),
+            // Who comes is told what changes, so nobody is ever told this one.
+            latest: watch::Sender::default(),
+            places: Arc::new(Semaphore::new(LISTENERS_MAX)),
+        }
     }
 
     /// A place among the listeners; `None` when all are taken.
@@ -74,7 +79,7 @@ impl Live {
             history.pop_front();
         }
         history.push_back(Arc::clone(&sample));
-        self.latest.send_replace(Some(sample));
+        self.latest.send_replace(sample);
     }
 }
 
@@ -82,29 +87,20 @@ impl Live {
 mod tests {
     use super::*;
 
-    fn quiet() -> Live {
-        Live {
-            recorder: Recorder::default(),
-            history: Mutex::default(),
-            latest: watch::Sender::new(None),
-            places: Arc::new(Semaphore::new(2)),
-        }
-    }
-
     #[test]
     fn places_are_bounded_and_given_back() {
-        let live = quiet();
-        let one = live.listen().expect("a place");
-        let _two = live.listen().expect("a place");
-        assert!(live.listen().is_none());
-        drop(one);
-        assert!(live.listen().is_some());
+        let live = Live::quiet();
+        let listeners: Vec<_> = (0..=LISTENERS_MAX).map_while(|_| live.listen()).collect();
+        assert_eq!(listeners.len(), LISTENERS_MAX);
+        drop(listeners);
+        assert!(!live.is_listened_to());
+        let _listener = live.listen().expect("a place");
         assert!(live.is_listened_to());
     }
 
     #[test]
     fn the_last_quarter_of_an_hour_is_remembered() {
-        let live = quiet();
+        let live = Live::quiet();
         for n in 0..HISTORY_MAX as u64 + 5 {
             live.publish(Sample { queued: n, ..Sample::default() });
         }

@@ -4,6 +4,8 @@ use std::array;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Buckets of a power of two: a latency is known to a sixteenth of itself.
 const STEPS_BITS: u32 = 4;
 const STEPS: usize = 1 << STEPS_BITS;
@@ -45,7 +47,7 @@ pub(crate) struct Counts {
 }
 
 /// How long commands took, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Latency {
     pub(super) p50: f64,
     pub(super) p95: f64,

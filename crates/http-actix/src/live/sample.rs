@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use wallex_ports::{ProjectorOverall, ProjectorStatus, Timestamp};
 
-use super::recorder::Counts;
+use super::recorder::{Counts, Latency};
 use crate::admin_json::FailureJson;
 use crate::wallet::rfc3339;
 
@@ -58,17 +58,10 @@ struct SampleJson<'s> {
     requests_per_s: f64,
     errors_per_s: f64,
     refused_per_s: f64,
-    latency_ms: Option<LatencyJson>,
+    latency_ms: Option<Latency>,
     lane: LaneJson,
     outbox: Option<OutboxJson>,
     projectors: Option<Vec<ProjectorJson<'s>>>,
-}
-
-#[derive(Serialize)]
-struct LatencyJson {
-    p50: f64,
-    p95: f64,
-    p99: f64,
 }
 
 #[derive(Serialize)]
@@ -158,7 +151,7 @@ impl<'s> SampleJson<'s> {
             requests_per_s: sample.per_s(requests),
             errors_per_s: sample.per_s(errors),
             refused_per_s: sample.per_s(refused),
-            latency_ms: latency.map(|l| LatencyJson { p50: l.p50, p95: l.p95, p99: l.p99 }),
+            latency_ms: latency,
             lane: LaneJson { queued: sample.queued },
             outbox: told.map(|standing| standing.outbox),
             projectors: told.map(projectors),
@@ -211,7 +204,6 @@ mod tests {
     use serde_json::{Value, json};
     use wallex_ports::ProjectorState;
 
-    use super::super::recorder::Latency;
     use super::*;
 
     fn status(projector: &str, shard: u16, position: u64) -> ProjectorStatus {

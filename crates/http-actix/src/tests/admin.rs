@@ -35,7 +35,7 @@ async fn projectors_tell_what_they_do_and_what_fails() {
     assert_eq!(reply.status, 200);
     let expected = json!({
         "name": "ledger", "shard": 0, "state": "failing", "position": 40, "head": 42,
-        "lagEvents": 2, "lagAgeMs": 1500, "eventsPerSecond": 900, "holder": null, "epoch": 3,
+        "lagEvents": 2, "lagAgeMs": 1500, "eventsPerSecond": 900, "holder": "there:7:a", "epoch": 3,
         "updatedAt": "2026-01-01T00:00:00.007Z",
         "lastError": {"message": "the table is gone", "at": "2026-01-01T00:00:00.007Z"},
         "parkedWallets": 1,

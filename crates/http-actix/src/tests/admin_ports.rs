@@ -124,7 +124,7 @@ impl Projectors for Steered {
             head: 42,
             lag_age_ms: 1_500,
             events_per_second: 900,
-            holder: None,
+            holder: Some("there:7:a".to_owned()),
             epoch: 3,
             updated_at: NOW,
             last_error: Some(("the table is gone".to_owned(), NOW)),

@@ -1,18 +1,23 @@
 //! The stream of what the server does.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::Method;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use wallex_ports::AccessScope::{Admin, MetricsRead};
+use wallex_ports::{Clock, Timestamp};
 
+use super::observed::Lines;
 use super::*;
+use crate::live::LISTENERS_MAX;
 
 /// Far more than anything here takes.
 const WITHIN: Duration = Duration::from_secs(60);
+/// Far more events than are waited for anywhere here.
+const EVENTS_MAX: usize = 500;
 
 /// A stream that is being read.
 struct Stream {
@@ -22,7 +27,10 @@ struct Stream {
 
 impl Stream {
     async fn open(harness: &Harness, bearer: Option<&str>) -> (Self, Client) {
-        let (state, lane) = harness.state();
+        Self::open_on(harness.state(), bearer).await
+    }
+
+    async fn open_on((state, lane): (ApiState, LaneTask), bearer: Option<&str>) -> (Self, Client) {
         let app = init_service(app(State::with_api(state))).await;
         let mut request = TestRequest::get().uri("/admin/live");
         if let Some(bearer) = bearer {
@@ -52,7 +60,7 @@ impl Stream {
 
     /// The next event and its data; `None` at the end.
     async fn next(&mut self) -> Option<(String, Value)> {
-        loop {
+        for _ in 0..EVENTS_MAX {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = event.to_owned();
                 self.text = rest.to_owned();
@@ -64,24 +72,37 @@ impl Stream {
                 }
             }
             let part = std::future::poll_fn(|cx| self.body.as_mut().poll_next(cx));
-            match timeout(WITHIN, part).await.expect("something comes") {
-                Some(part) => {
-                    self.text += std::str::from_utf8(&part.expect("a part")).expect("text")
-                }
-                None => return None,
-            }
+            let part = timeout(WITHIN, part).await.expect("something comes")?;
+            self.text += std::str::from_utf8(&part.expect("a part")).expect("text");
         }
+        panic!("nothing but comments");
     }
 
     /// The next event of that name.
     async fn until(&mut self, wanted: &str) -> Value {
-        loop {
+        for _ in 0..EVENTS_MAX {
             let (name, data) = self.next().await.expect("it goes on");
             if name == wanted {
                 return data;
             }
         }
+        panic!("no {wanted} among {EVENTS_MAX} events");
     }
+
+    /// The next sample that is so.
+    async fn sample(&mut self, is_so: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..EVENTS_MAX {
+            let sample = self.until("sample").await;
+            if is_so(&sample) {
+                return sample;
+            }
+        }
+        panic!("no such sample among {EVENTS_MAX}");
+    }
+}
+
+fn has_projectors(sample: &Value) -> bool {
+    sample["projectors"].is_array()
 }
 
 /// Nothing here waits for the clock: it goes as fast as nothing else is to be done.
@@ -113,12 +134,7 @@ async fn what_happens_is_told_each_second() {
         }
     }
     assert!(creates > 0.0 && movements > 0.0 && refused > 0.0, "{creates} {movements} {refused}");
-    let sample = loop {
-        let sample = stream.until("sample").await;
-        if !sample["projectors"].is_null() {
-            break sample;
-        }
-    };
+    let sample = stream.sample(has_projectors).await;
     assert_eq!(sample["outbox"], json!({"lagEvents": 2, "lagAgeMs": 1500}));
     assert_eq!(sample["projectors"][0]["name"], "ledger");
     assert_eq!(sample["projectors"][0]["lagEvents"], 2);
@@ -127,16 +143,49 @@ async fn what_happens_is_told_each_second() {
 #[actix_web::test]
 async fn a_database_that_does_not_tell_leaves_the_rest_standing() {
     hurry();
+    let (lines, _guard) = Lines::of_this_thread();
+    let said = || {
+        let is_of_projectors = |line: &Value| line.to_string().contains("projectors");
+        lines.take().into_iter().filter(is_of_projectors).count()
+    };
     let harness = Harness::new();
-    let (mut stream, _client) = Stream::open(&harness, None).await;
+    let (mut stream, client) = Stream::open(&harness, None).await;
+    stream.sample(has_projectors).await;
     harness.steered.away.store(true, Ordering::SeqCst);
     let unavailable = stream.until("unavailable").await;
     assert_eq!(unavailable["parts"], json!(["outbox", "projectors"]));
-    let sample = stream.until("sample").await;
+    assert_eq!(client.get("/livez").await.status, 200);
+    let sample = stream.sample(|sample| sample["requestsPerS"].as_f64() > Some(0.0)).await;
     assert_eq!((&sample["projectors"], &sample["outbox"]), (&Value::Null, &Value::Null));
-    assert_eq!(sample["requestsPerS"].as_f64().map(|_| ()), Some(()));
+    for _ in 0..10 {
+        stream.until("unavailable").await;
+    }
+    assert_eq!(said(), 1, "not each second");
     harness.steered.away.store(false, Ordering::SeqCst);
-    while stream.until("sample").await["projectors"].is_null() {}
+    stream.sample(has_projectors).await;
+    assert_eq!(said(), 1, "and once that it is well again");
+}
+
+/// A clock that panics when it is first looked at.
+struct Broken(AtomicBool);
+
+impl Clock for Broken {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.swap(true, Ordering::SeqCst), "a defect");
+        NewYear.now()
+    }
+}
+
+#[actix_web::test]
+async fn a_defect_costs_the_stream_a_second() {
+    hurry();
+    let harness = Harness::new();
+    let (mut state, lane) = harness.state();
+    let clock = Arc::new(Broken(AtomicBool::new(false)));
+    state.clock = clock.clone();
+    let (mut stream, _client) = Stream::open_on((state, lane), None).await;
+    stream.sample(has_projectors).await;
+    assert!(clock.0.load(Ordering::SeqCst), "it was looked at");
 }
 
 #[actix_web::test]
@@ -144,7 +193,7 @@ async fn nobody_asks_the_database_for_nobody() {
     hurry();
     let harness = Harness::new();
     let (mut stream, client) = Stream::open(&harness, None).await;
-    while stream.until("sample").await["projectors"].is_null() {}
+    stream.sample(has_projectors).await;
     drop(stream);
     // A minute later it is asked no more; what was, is in the history of who comes then.
     tokio::time::sleep(Duration::from_secs(90)).await;
@@ -157,14 +206,14 @@ async fn nobody_asks_the_database_for_nobody() {
 
 #[actix_web::test]
 async fn a_stream_ends_at_once_when_the_server_stops() {
+    hurry();
     let harness = Harness::new();
     let (mut stream, client) = Stream::open(&harness, None).await;
     stream.next().await.expect("history");
-    let began = Instant::now();
     harness.lifecycle.start_draining();
-    assert_eq!(stream.until("end").await, json!({"reason": "shutting-down"}));
+    let end = ("end".to_owned(), json!({"reason": "shutting-down"}));
+    assert_eq!(stream.next().await, Some(end), "no sample is waited for");
     assert_eq!(stream.next().await, None);
-    assert!(began.elapsed() < WITHIN);
     client.get("/admin/live").await.problem(503, "shutting-down");
 }
 
@@ -199,13 +248,9 @@ async fn who_holds_a_projector_is_told_to_operators_alone() {
     harness.gate.know("scraper", "default", &[MetricsRead]);
     for (bearer, is_told) in [("operator", true), ("scraper", false)] {
         let (mut stream, _client) = Stream::open(&harness, Some(bearer)).await;
-        let projectors = loop {
-            let sample = stream.until("sample").await;
-            if !sample["projectors"].is_null() {
-                break sample["projectors"].clone();
-            }
-        };
+        let projectors = &stream.sample(has_projectors).await["projectors"];
         assert_eq!(projectors[0]["lastError"].is_object(), is_told, "{bearer}");
+        assert_eq!(projectors[0]["holder"] == "there:7:a", is_told, "{bearer}");
     }
 }
 
@@ -213,28 +258,22 @@ async fn who_holds_a_projector_is_told_to_operators_alone() {
 async fn listeners_are_bounded() {
     hurry();
     let harness = Harness::new();
-    let (_first, client) = Stream::open(&harness, None).await;
-    let client = Rc::new(client);
-    let mut listening: Vec<_> = (0..63)
-        .map(|_| {
-            let client = client.clone();
-            actix_web::rt::spawn(async move { client.get("/admin/live").await.status })
-        })
-        .collect();
-    let refused = loop {
-        let head = TestRequest::default().method(Method::HEAD).uri("/admin/live");
-        assert_eq!(client.call(head).await.status, 200, "it takes no place");
-        // Whoever comes in is one of those that listen.
-        let another = client.clone();
-        let mut another = actix_web::rt::spawn(async move { another.get("/admin/live").await });
-        match timeout(Duration::from_secs(1), &mut another).await {
-            Ok(reply) => break reply.expect("an answer"),
-            Err(_) => listening.push(actix_web::rt::spawn(async move {
-                another.await.expect("an answer").status
-            })),
-        }
+    let (state, _lane) = harness.state();
+    let app = init_service(app(Data::new(Api::new(state)))).await;
+    let ask = async |method: Method| {
+        let request = TestRequest::default().method(method).uri("/admin/live");
+        timeout(WITHIN, call_service(&app, request.to_request())).await.expect("an answer")
     };
-    refused.problem(503, "overloaded");
-    assert_eq!(refused.header("retry-after"), Some("1"));
-    harness.lifecycle.start_draining();
+    let mut listening = Vec::new();
+    for _ in 0..LISTENERS_MAX {
+        assert_eq!(ask(Method::HEAD).await.status(), 200, "it takes no place");
+        let response = ask(Method::GET).await;
+        assert_eq!(response.status(), 200);
+        listening.push(response);
+    }
+    let refused = ask(Method::GET).await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers().get("retry-after").expect("it is there"), "1");
+    let problem = to_bytes(refused.into_body()).await.ok().expect("a whole body");
+    assert!(String::from_utf8_lossy(&problem).contains("overloaded"), "{problem:?}");
 }
