@@ -51,19 +51,41 @@ impl Stream {
         read > 0
     }
 
-    /// The data of the next event of that name.
+    /// The data of the next event of that name. A stream says something for ever, so all of it is bounded.
     async fn until(&mut self, wanted: &str) -> Value {
         let begin = format!("event: {wanted}\ndata: ");
-        loop {
-            if let Some((_, rest)) = self.text.split_once(&begin)
-                && let Some((data, rest)) = rest.split_once("\n\n")
-            {
-                let data = serde_json::from_str(data).expect("JSON");
-                self.text = rest.to_owned();
-                return data;
+        let looking = async {
+            loop {
+                if let Some((_, rest)) = self.text.split_once(&begin)
+                    && let Some((data, rest)) = rest.split_once("\n\n")
+                {
+                    let data = serde_json::from_str(data).expect("JSON");
+                    self.text = rest.to_owned();
+                    return data;
+                }
+                assert!(self.read().await, "it goes on, and not so: {}", self.text);
             }
-            assert!(self.read().await, "it goes on, and not so: {}", self.text);
-        }
+        };
+        timeout(WITHIN, looking).await.unwrap_or_else(|_| panic!("{wanted} comes"))
+    }
+
+    /// The first projector of the next sample in which it is so.
+    async fn projector(&mut self, is_so: impl Fn(&Value) -> bool) -> Value {
+        let looking = async {
+            loop {
+                let projector = &self.until("sample").await["projectors"][0];
+                if is_so(projector) {
+                    return projector.clone();
+                }
+            }
+        };
+        timeout(WITHIN, looking).await.expect("such a projector comes")
+    }
+
+    /// Reads on until the connection is closed.
+    async fn end(&mut self) {
+        let reading = async { while self.read().await {} };
+        timeout(WITHIN, reading).await.expect("it is closed");
     }
 }
 
@@ -107,24 +129,22 @@ async fn a_stream_does_not_hold_the_server_up_that_stops(database: TempDatabase)
     server.terminate();
     assert_eq!(stream.until("end").await, json!({ "reason": "shutting-down" }));
     assert_eq!(server.wait().await.code(), Some(0), "{}", server.logs());
-    while stream.read().await {}
+    stream.end().await;
 }
 
 async fn a_stream_ends_with_its_key(database: TempDatabase) {
     let key = ApiKey::create(&database, "acme", "metrics:read", &[]).await;
     let other = ApiKey::create(&database, "acme", "metrics:read", &[]).await;
+    let operator = ApiKey::create(&database, "default", "admin", &[]).await;
     let server = Server::start(&database).await;
     server.client().get("/admin/live").await.is_problem(401, "unauthenticated");
     let header = |key: &ApiKey| format!("Authorization: Bearer {}\r\n", key.bearer);
     let mut stream = Stream::open(&server, &header(&key)).await;
     let mut others = Stream::open(&server, &header(&other)).await;
-    let sample = loop {
-        let sample = stream.until("sample").await;
-        if sample["projectors"].is_array() {
-            break sample;
-        }
-    };
-    assert_eq!(sample["projectors"][0]["holder"], Value::Null, "that is for operators");
+    let mut operators = Stream::open(&server, &header(&operator)).await;
+    operators.projector(|projector| projector["holder"].is_string()).await;
+    let projector = stream.projector(Value::is_object).await;
+    assert_eq!(projector["holder"], Value::Null, "that is for operators");
     run_wallex(&database, &["keys", "revoke", &key.id]).await;
     assert_eq!(stream.until("end").await, json!({ "reason": "unauthenticated" }));
     // The last chunk has nothing in it; the connection may be used again.
