@@ -91,11 +91,7 @@ async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> 
         (recalled, Some(credential)) => {
             try_credential(operations, req, credential, recalled).await?
         }
-        (Some(Err(refused)), None) => return Err(refused.into()),
-        (None, None) => {
-            let admission = Arc::clone(&operations.state.admission);
-            ask(operations, async move { admission.admit(None).await }).await?
-        }
+        (recalled, None) => known(operations, None, recalled, |_| ()).await?,
     };
     Span::current().record("caller.id", caller.id.as_str());
     if caller.is_open() {
@@ -128,20 +124,10 @@ async fn try_credential(
 ) -> Result<Arc<Caller>, Problem> {
     let peer = req.peer_addr();
     operations.rate_limiter.may_try(credential, peer).map_err(Problem::too_many_failures)?;
-    if let Some(recalled) = recalled {
-        operations.rate_limiter.tried(credential, peer, &recalled);
-        return Ok(recalled?);
-    }
-    let (admission, limiter) =
-        (Arc::clone(&operations.state.admission), Arc::clone(&operations.rate_limiter));
-    let credential = credential.to_owned();
-    // Counted where it is found out: who goes away before has tried all the same.
-    ask(operations, async move {
-        let asked = admission.admit(Some(&credential)).await;
-        limiter.tried(&credential, peer, &asked);
-        asked
-    })
-    .await
+    let limiter = Arc::clone(&operations.rate_limiter);
+    let tried = credential.to_owned();
+    known(operations, Some(credential), recalled, move |found| limiter.tried(&tried, peer, found))
+        .await
 }
 
 /// Whether who came with `bearer` would be let in now.
@@ -150,21 +136,30 @@ pub(crate) async fn ask_again(
     bearer: Option<&str>,
     needs: Needs,
 ) -> Result<(), Problem> {
-    let caller = match operations.state.admission.recall(bearer) {
-        Some(recalled) => recalled?,
-        None => {
-            let admission = Arc::clone(&operations.state.admission);
-            let bearer = bearer.map(ToOwned::to_owned);
-            ask(operations, async move { admission.admit(bearer.as_deref()).await }).await?
-        }
-    };
+    let recalled = operations.state.admission.recall(bearer);
+    let caller = known(operations, bearer, recalled, |_| ()).await?;
     needs.check(&caller)
 }
 
-async fn ask(
+/// Who came with `bearer`: as `recalled`, or as it is found out. `found` is told where that is, so that
+/// it learns of those who go away before as well.
+async fn known(
     operations: &Operations,
-    asking: impl Future<Output = Result<Arc<Caller>, Refused>> + Send + 'static,
+    bearer: Option<&str>,
+    recalled: Recalled,
+    found: impl FnOnce(&Result<Arc<Caller>, Refused>) + Send + 'static,
 ) -> Result<Arc<Caller>, Problem> {
+    if let Some(recalled) = recalled {
+        found(&recalled);
+        return Ok(recalled?);
+    }
+    let admission = Arc::clone(&operations.state.admission);
+    let bearer = bearer.map(ToOwned::to_owned);
+    let asking = async move {
+        let asked = admission.admit(bearer.as_deref()).await;
+        found(&asked);
+        asked
+    };
     read::within(operations, operations.state.settings.read_timeout, asking).await
 }
 
