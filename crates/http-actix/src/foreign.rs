@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::header::{HeaderMap, HeaderName, ORIGIN};
 use actix_web::http::uri::Authority;
 
 use crate::code::Code;
+use crate::headers;
 use crate::problem::Problem;
 
 /// What browsers say of where a request comes from, on addresses that nobody can listen to.
@@ -16,8 +17,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Refuses a request of a page that is not this server's. With `local_names_only`, one that reached it
 /// by a name of the internet as well, which anybody can let point here.
 pub(crate) fn refuse(req: &HttpRequest, local_names_only: bool) -> Result<(), Problem> {
-    let host = host(req);
-    if let (true, Some(host)) = (local_names_only, host.as_deref())
+    let host = headers::host(req);
+    if let (true, Some(host)) = (local_names_only, host)
         && !is_local(host)
     {
         return Err(Problem::new(
@@ -26,18 +27,12 @@ pub(crate) fn refuse(req: &HttpRequest, local_names_only: bool) -> Result<(), Pr
              other names make an API key with `wallex keys create`, or set WALLEX_AUTH=off.",
         ));
     }
-    if req.method().is_safe() || !is_of_another_site(req.headers(), host.as_deref()) {
+    if req.method().is_safe() || !is_of_another_site(req.headers(), host) {
         return Ok(());
     }
     let detail = "A page of another site may not change anything on a server that is open. Nothing \
                   was done.";
     Err(Problem::new(Code::ForeignOrigin, detail))
-}
-
-/// Whom the request is sent to, with the port if it has one.
-fn host(req: &HttpRequest) -> Option<String> {
-    let authority = req.uri().authority().map(|authority| authority.as_str().to_owned());
-    authority.or_else(|| Some(req.headers().get(HOST)?.to_str().ok()?.to_owned()))
 }
 
 /// Whether nobody outside can make the name lead here: it is an address, or none that the internet's
@@ -60,6 +55,7 @@ fn is_of_another_site(headers: &HeaderMap, host: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HOST;
     use actix_web::test::TestRequest;
 
     use super::*;

@@ -1,6 +1,7 @@
-//! The request headers that Wallex reads: `Idempotency-Key` and `If-Match`.
+//! The request headers that Wallex reads: `Host`, `Idempotency-Key` and `If-Match`.
 
-use actix_web::http::header::HeaderMap;
+use actix_web::HttpRequest;
+use actix_web::http::header::{HOST, HeaderMap};
 use wallex_application::Precondition;
 use wallex_ports::IdempotencyKey;
 
@@ -9,6 +10,15 @@ use crate::errors::FieldError;
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub(crate) const IF_MATCH: &str = "If-Match";
 pub(crate) const X_CORRELATION_ID: &str = "X-Correlation-Id";
+
+/// What the client calls the server, with the port if it names one. It need not be the name of a host.
+pub(crate) fn host(req: &HttpRequest) -> Option<&str> {
+    // In HTTP/2 it stands in the target.
+    match req.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => req.headers().get(HOST)?.to_str().ok(),
+    }
+}
 
 /// The only line of the header `name`, if there is one.
 pub(crate) fn single<'h>(

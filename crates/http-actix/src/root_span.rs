@@ -2,7 +2,7 @@
 //! the client's trace when it sent one.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HOST, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::http::uri::Authority;
 use actix_web::http::{StatusCode, Version};
 use opentelemetry::global;
@@ -10,12 +10,13 @@ use opentelemetry::propagation::Extractor;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{connection, correlation};
+use crate::{connection, correlation, headers};
 
 /// Makes the root span. What is known later is recorded on it by who knows it.
 pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
     let scheme = if connection::is_secure(request.request()) { "https" } else { "http" };
-    let server = server_of(request);
+    let server: Option<Authority> =
+        headers::host(request.request()).and_then(|host| host.parse().ok());
     let span = tracing::info_span!(
         "http.request",
         otel.name = %format_args!("{method} {route}"),
@@ -53,15 +54,6 @@ pub(crate) fn end(status: StatusCode) {
         span.record("otel.status_code", "ERROR");
         span.record("error.type", status.as_str());
     }
-}
-
-/// What the client calls the server.
-fn server_of(request: &ServiceRequest) -> Option<Authority> {
-    // In HTTP/2 it stands in the target.
-    if let Some(authority) = request.uri().authority() {
-        return Some(authority.clone());
-    }
-    request.headers().get(HOST)?.to_str().ok()?.parse().ok()
 }
 
 fn protocol_version(version: Version) -> &'static str {
