@@ -52,7 +52,7 @@ impl AnswerEncoder for JsonAnswers {
                 let problem = Problem::from(refusal);
                 let instance = path_of(&context.route);
                 StoredAnswer {
-                    status: problem.code.status().as_u16(),
+                    status: problem.code().status().as_u16(),
                     etag: None,
                     location: None,
                     body: problem.json(instance, context.correlation_id.as_str()).into(),

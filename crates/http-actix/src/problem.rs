@@ -41,7 +41,7 @@ fn invalid_token() -> Cow<'static, str> {
 /// Why a request is not answered as it hoped.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    pub(crate) code: Code,
+    code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     /// The header that comes with it.

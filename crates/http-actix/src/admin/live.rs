@@ -135,7 +135,7 @@ async fn until_refused(api: &Api, bearer: Option<&str>) -> &'static str {
         tokio::time::sleep(CHECK_INTERVAL).await;
         match access::ask_again(api, bearer, NEEDS).await {
             Ok(()) => {}
-            Err(problem) => match problem.code {
+            Err(problem) => match problem.code() {
                 Code::Unauthenticated => return "unauthenticated",
                 Code::InsufficientScope | Code::OperatorOnly => return "forbidden",
                 _ => {}
