@@ -1,6 +1,7 @@
 //! The description of the API, made from the handlers and the models.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use utoipa::openapi::header::Header;
 use utoipa::openapi::link::LinkBuilder;
@@ -299,6 +300,9 @@ problems!(
     [Code::ValidationFailed, Code::RouteNotFound],
 );
 
+/// Between the codes that an answer can have: Markdown's.
+const LINE_BREAK: &str = "\n\n";
+
 /// One response a status, which names the codes that it can have.
 pub(crate) fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Response>> {
     let mut statuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -311,12 +315,23 @@ pub(crate) fn problem_responses(codes: Vec<Code>) -> BTreeMap<String, RefOr<Resp
         .into_iter()
         .map(|(status, lines)| {
             let response = ResponseBuilder::new()
-                .description(lines.join("\n\n"))
+                .description(lines.join(LINE_BREAK))
                 .content(PROBLEM_JSON, problem())
                 .build();
             (status, RefOr::T(response))
         })
         .collect()
+}
+
+/// Adds the codes of `more` to a problem of the same status that names others.
+fn add_lines(described: &mut RefOr<Response>, more: &RefOr<Response>) {
+    let (RefOr::T(described), RefOr::T(more)) = (described, more) else { return };
+    for line in more.description.split(LINE_BREAK) {
+        if !described.description.split(LINE_BREAK).any(|known| known == line) {
+            described.description.push_str(LINE_BREAK);
+            described.description.push_str(line);
+        }
+    }
 }
 
 fn operations(openapi: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
@@ -373,8 +388,11 @@ impl Modify for Secured {
             if let (Some(operation), true) = (operation, entry.needs != Needs::Nothing) {
                 let scopes = entry.needs.scope().map(AccessScope::as_str);
                 operation.security = Some(vec![SecurityRequirement::new(BEARER, scopes)]);
-                for (status, response) in problem_responses(refusals(entry.needs)) {
-                    operation.responses.responses.entry(status).or_insert(response);
+                for (status, refused) in problem_responses(refusals(entry.needs)) {
+                    match operation.responses.responses.entry(status) {
+                        Entry::Vacant(free) => drop(free.insert(refused)),
+                        Entry::Occupied(mut described) => add_lines(described.get_mut(), &refused),
+                    }
                 }
             }
         }
@@ -382,7 +400,7 @@ impl Modify for Secured {
 }
 
 /// How a caller is refused who does not bring what is needed; the last is for when nobody can tell.
-fn refusals(needs: Needs) -> Vec<Code> {
+pub(crate) fn refusals(needs: Needs) -> Vec<Code> {
     let mut codes = vec![Code::Unauthenticated, Code::ForeignOrigin];
     if needs.scope().is_some() {
         codes.push(Code::InsufficientScope);

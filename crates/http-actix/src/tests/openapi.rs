@@ -3,6 +3,9 @@ use std::collections::BTreeSet;
 use wallex_domain::{Amount, Balance, Currency, Memo, OwnerId, Wallet, WalletId};
 
 use super::*;
+use crate::access::Needs;
+use crate::openapi::refusals;
+use crate::routes::{self, Verb};
 use crate::{openapi, openapi_json};
 
 fn description() -> Value {
@@ -41,6 +44,22 @@ async fn every_route_is_described_and_every_description_is_a_route() {
         |path: &str| path == "/" || ["/docs", "/console"].iter().any(|page| path.starts_with(page));
     let routes = crate::routes::paths().filter(|path| !is_page(path));
     assert_eq!(described, routes.collect());
+}
+
+#[actix_web::test]
+async fn every_refusal_is_described_once() {
+    let json = description();
+    for entry in routes::table().filter(|entry| entry.needs != Needs::Nothing) {
+        let verb = if entry.verb == Verb::Read { "get" } else { "post" };
+        let responses = &json["paths"][entry.path][verb]["responses"];
+        for code in refusals(entry.needs) {
+            let response = &responses[code.status().as_str()]["description"];
+            let lines = response.as_str().unwrap_or_default().split("\n\n");
+            let mine = format!("`{}`: {}.", code.slug(), code.title());
+            let said = lines.filter(|line| *line == mine).count();
+            assert_eq!(said, 1, "{verb} {} {mine} in {response}", entry.path);
+        }
+    }
 }
 
 #[actix_web::test]
