@@ -1,18 +1,14 @@
 //! The schemas of single values of the admin API.
 
 use serde_json::json;
-use utoipa::openapi::schema::{
-    AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
-    Type,
-};
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use wallex_ports::{
     AuditAction, AuditOutcome, MAX_SHARDS, OperationKind, OperationState, Place, ProjectorState,
 };
 
 use super::cursor;
-use crate::schema;
+use crate::schema::{self, ID_EXAMPLE, closed, one_of, text, uuid_that};
 
-const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 /// The greatest position that JSON keeps exactly.
 pub(super) const POSITION_MAX: i64 = (1 << 53) - 1;
 /// Ten years: what is older than that is no outbox row's age.
@@ -22,36 +18,12 @@ pub(super) const ACTOR_CHARS_MAX: usize = 300;
 /// What a projector's name looks like, see [`parse_projector`](super::receive::parse_projector).
 const PROJECTOR_PATTERN: &str = "^[a-z][a-z0-9_]{0,63}$";
 
-fn one_of<const N: usize>(description: &str, values: [&'static str; N]) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some(values))
-        .build()
-}
-
-fn text(description: &str, pattern: &str, example: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .pattern(Some(pattern))
-        .examples([example])
-}
-
 fn integer(description: &str, min: i64, max: i64) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .description(Some(description))
         .minimum(Some(min))
         .maximum(Some(max))
-}
-
-/// An object that has nothing but the properties that are added to it.
-fn closed(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some(description))
-        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
 }
 
 pub(crate) fn projector() -> Object {
@@ -67,12 +39,7 @@ pub(crate) fn projector_state() -> Object {
 }
 
 pub(crate) fn operation_id() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::Custom("uuid".into())))
-        .description(Some("The operation's identity."))
-        .examples([ID_EXAMPLE])
-        .build()
+    uuid_that("The operation's identity.")
 }
 
 pub(crate) fn operation_kind() -> Object {
@@ -91,12 +58,7 @@ pub(crate) fn audit_outcome() -> Object {
 }
 
 pub(crate) fn act_id() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::Custom("uuid".into())))
-        .description(Some("What the lines of one act share."))
-        .examples([ID_EXAMPLE])
-        .build()
+    uuid_that("What the lines of one act share.")
 }
 
 pub(crate) fn actor() -> Object {
@@ -155,7 +117,7 @@ pub(crate) fn next_cursor() -> Object {
 pub(crate) fn operation_location() -> Object {
     let pattern = "^/admin/operations/[0-9a-f-]{36}$";
     let example = format!("/admin/operations/{ID_EXAMPLE}");
-    text("The operation's path, without `/v1`: poll it.", pattern, &example).build()
+    text("The operation's path, without `/v1`: poll it.", pattern, example).build()
 }
 
 pub(crate) fn reason() -> Object {

@@ -1,55 +1,32 @@
 //! The schemas of single values, shared by the models: what [`wallex_domain`] and the headers
 //! check, in the words of JSON Schema.
 
-use serde_json::{Value, json};
+mod build;
+mod headers;
+
+use serde_json::json;
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
-    SchemaFormat, SchemaType, Type,
+    Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType,
+    Type,
 };
 use wallex_domain::{MAX_MINOR_UNITS, SCHEMA_VERSION};
 use wallex_ports::{AccessScope, EntryType, ProjectorState};
 
+pub(crate) use self::build::{ID_EXAMPLE, closed, one_of, text, uuid_that};
+use self::build::{TIME_EXAMPLE, integer, text_of, time};
+pub(crate) use self::headers::{
+    challenge, correlation_id, etag, idempotency_key, if_match, location, projection_position,
+    rate_limit_limit, rate_limit_remaining, rate_limit_reset, replayed, retry_after, traceparent,
+};
 use crate::code::{Code, TYPE_PREFIX};
 use crate::cursor::{self, VersionCursors, WalletCursors};
 use crate::page::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::projected::VERSION_MAX;
 
-const ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const HASH_EXAMPLE: &str = "2f489af850a6b6d8d202472ed3e6b3a6058cc69a2467f84960b703e8183e3d15";
 const WALLET_ID: &str = "^[A-Za-z0-9._:-]{1,128}$";
 const CURRENCY: &str = "^[A-Z][A-Z0-9]{2,11}$";
-const TIME_EXAMPLE: &str = "2026-01-01T00:00:00.000Z";
-
-fn text(description: &str, pattern: &str, example: impl Into<Value>) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .pattern(Some(pattern))
-        .examples([example.into()])
-}
-
-fn text_of(
-    description: &str,
-    pattern: &str,
-    chars: std::ops::RangeInclusive<usize>,
-    example: &str,
-) -> Object {
-    text(description, pattern, example)
-        .min_length(Some(*chars.start()))
-        .max_length(Some(*chars.end()))
-        .build()
-}
-
-fn integer(description: &str, min: i64, max: Option<i64>, example: i64) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
-        .description(Some(description))
-        .minimum(Some(min))
-        .maximum(max)
-        .examples([example])
-}
 
 pub(crate) fn wallet_id() -> Object {
     text_of("The wallet's id.", WALLET_ID, 1..=128, "wallet-001")
@@ -112,13 +89,6 @@ pub(crate) fn schema_version() -> Object {
     integer(description, 1, None, SCHEMA_VERSION.into()).build()
 }
 
-fn time(description: &str) -> Object {
-    let pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$";
-    text(description, pattern, TIME_EXAMPLE)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-        .build()
-}
-
 pub(crate) fn created_at() -> Object {
     time("When the wallet was created.")
 }
@@ -129,15 +99,6 @@ pub(crate) fn updated_at() -> Object {
 
 pub(crate) fn recorded_at() -> Object {
     time("When the event was recorded.")
-}
-
-fn uuid_that(description: &str) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::Custom("uuid".into())))
-        .description(Some(description))
-        .examples([ID_EXAMPLE])
-        .build()
 }
 
 pub(crate) fn event_id() -> Object {
@@ -160,17 +121,6 @@ pub(crate) fn causation_id() -> Object {
 
 pub(crate) fn transfer_id() -> Object {
     uuid_that("The transfer's identity, carried by the events of both wallets.")
-}
-
-pub(crate) fn correlation_id() -> Object {
-    let description = "What ties a request to everything it causes.";
-    text_of(description, "^[!-~]{1,128}$", 1..=128, "req-123")
-}
-
-pub(crate) fn traceparent() -> Object {
-    let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let pattern = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
-    text_of("The trace that the request belongs to (W3C).", pattern, 55..=55, example)
 }
 
 /// The cursor of a list as a parameter.
@@ -228,11 +178,7 @@ pub(crate) fn next_wallets_cursor() -> Object {
 }
 
 pub(crate) fn event_type() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("What happened."))
-        .enum_values(Some(["WalletCreated", "WalletCredited", "WalletDebited"]))
-        .build()
+    one_of("What happened.", ["WalletCreated", "WalletCredited", "WalletDebited"])
 }
 
 pub(crate) fn event_data() -> Schema {
@@ -261,39 +207,19 @@ pub(crate) fn event_data() -> Schema {
     OneOfBuilder::new().item(created).item(moved).build().into()
 }
 
-/// An object that has nothing but the properties that are added to it.
-fn closed(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some(description))
-        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
-}
-
 pub(crate) fn problem_type() -> Object {
     let example = Code::InsufficientFunds.type_uri();
     text("What happened, as a name.", &format!("^{TYPE_PREFIX}[a-z-]+$"), example).build()
 }
 
 pub(crate) fn problem_code() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("What happened, for programs: it never changes."))
-        .enum_values(Some(Code::ALL.map(Code::slug)))
-        .build()
-}
-
-pub(crate) fn etag() -> Object {
-    text("A wallet's version, for `If-Match`.", "^\"[1-9][0-9]*\"$", "\"1\"").build()
+    one_of("What happened, for programs: it never changes.", Code::ALL.map(Code::slug))
 }
 
 pub(crate) fn authentication() -> Object {
     let description = "Whether a request needs a credential here. Where it does not, everybody may do \
                        everything.";
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some(["on", "off"]))
-        .build()
+    one_of(description, ["on", "off"])
 }
 
 pub(crate) fn caller_id() -> Object {
@@ -318,57 +244,6 @@ pub(crate) fn access_scopes() -> Array {
     ArrayBuilder::new().description(Some("What it may do.")).items(scope).build()
 }
 
-pub(crate) fn challenge() -> Object {
-    let description = "How to come in, and why not with what was sent (RFC 6750).";
-    let example = "Bearer realm=\"wallex\", error=\"invalid_token\"";
-    text(description, "^Bearer realm=\"wallex\"", example).build()
-}
-
-pub(crate) fn location() -> Object {
-    let pattern = "^/wallets/[A-Za-z0-9._:-]{1,128}$";
-    text("The wallet's path, without `/v1`.", pattern, "/wallets/wallet-001").build()
-}
-
-pub(crate) fn replayed() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("There when this is the answer to an earlier request with the same key."))
-        .enum_values(Some(["true"]))
-        .build()
-}
-
-pub(crate) fn retry_after() -> Object {
-    integer("When to try again, in seconds.", 0, None, 1).build()
-}
-
-pub(crate) fn rate_limit_limit() -> Object {
-    let description = "How many requests the caller may make at once. There only where the server \
-                       limits them.";
-    integer(description, 1, None, 100).build()
-}
-
-pub(crate) fn rate_limit_remaining() -> Object {
-    integer("How many of them are left.", 0, None, 99).build()
-}
-
-pub(crate) fn rate_limit_reset() -> Object {
-    integer("In how many seconds all of them are there again.", 0, None, 1).build()
-}
-
-pub(crate) fn idempotency_key() -> Object {
-    let description = "Makes the request safe to repeat: the same key with the same request gets \
-                       the first answer again. Quoted or bare.";
-    let pattern = r#"^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#;
-    text(description, pattern, "550e8400-e29b-41d4-a716-446655440000").build()
-}
-
-pub(crate) fn if_match() -> Object {
-    let description = "The versions at which the command may be executed, as entity tags, or `*`. \
-                       At another version the answer is 412.";
-    let pattern = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
-    text(description, pattern, "\"3\"").build()
-}
-
 pub(crate) fn instance() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -384,20 +259,13 @@ pub(crate) fn limit() -> Object {
         .build()
 }
 
-fn one_of(description: &str, names: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some(names.into_iter().collect::<Vec<_>>()))
-}
-
 pub(crate) fn consistency() -> Object {
     let description = "`current` asks the write side, `eventual` the read model, which is a moment \
                        behind.";
-    one_of(description, ["current", "eventual"])
-        .default(Some(json!("current")))
-        .examples(["eventual"])
-        .build()
+    let mut schema = one_of(description, ["current", "eventual"]);
+    schema.default = Some(json!("current"));
+    schema.examples = vec![json!("eventual")];
+    schema
 }
 
 pub(crate) fn min_version() -> Object {
@@ -413,15 +281,9 @@ pub(crate) fn eventual_min_version() -> Object {
     schema
 }
 
-pub(crate) fn projection_position() -> Object {
-    let description = "What the projection had applied: `shard:position`, one for each shard that \
-                       the answer draws on. What it says may be newer, and is never older.";
-    text(description, "^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$", "0:1234").build()
-}
-
 pub(crate) fn entry_type() -> Object {
     let description = "What the event did to the balance.";
-    one_of(description, EntryType::ALL.map(EntryType::as_str)).build()
+    one_of(description, EntryType::ALL.map(EntryType::as_str))
 }
 
 pub(crate) fn part_sum() -> Object {
@@ -455,15 +317,11 @@ pub(crate) fn projection_state() -> Object {
                        `unheld` is held by no process, `stopped` was stopped by hand.";
     let of_projector = [Running, Failing, Unheld, Stopped].map(ProjectorState::as_str);
     let states = of_projector.into_iter().chain(["parked"]);
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some(states))
-        .build()
+    one_of(description, states)
 }
 
 pub(crate) fn only_entry_type() -> Object {
-    one_of("Only lines of this type.", EntryType::ALL.map(EntryType::as_str)).build()
+    one_of("Only lines of this type.", EntryType::ALL.map(EntryType::as_str))
 }
 
 pub(crate) fn entry_amount() -> Object {
