@@ -95,7 +95,7 @@ pub(crate) fn example_file() -> String {
 fn values(key: &Key) -> String {
     match key.kind {
         Kind::Text { .. } | Kind::MaybeText { .. } => "text".to_owned(),
-        Kind::Whole { min, max, .. } | Kind::Milliseconds { min, max, .. } => {
+        Kind::Whole { min, max, .. } | Kind::Time { min, max, .. } => {
             format!("{min} to {max}")
         }
         Kind::Switch { .. } => "`true` or `false`".to_owned(),

@@ -48,8 +48,9 @@ pub(crate) enum Kind {
         set: fn(&mut Config, u32),
         get: fn(&Config) -> Option<u32>,
     },
-    /// A time in whole milliseconds within bounds.
-    Milliseconds {
+    /// A time in whole units within bounds.
+    Time {
+        unit: TimeUnit,
         min: u32,
         max: u32,
         set: fn(&mut Config, Duration),
@@ -57,6 +58,44 @@ pub(crate) enum Kind {
     },
     /// True or false.
     Switch { set: fn(&mut Config, bool), get: fn(&Config) -> bool },
+}
+
+/// What a time is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeUnit {
+    Milliseconds,
+    Seconds,
+    Hours,
+}
+
+impl TimeUnit {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "milliseconds",
+            Self::Seconds => "seconds",
+            Self::Hours => "hours",
+        }
+    }
+
+    const fn one(self) -> Duration {
+        match self {
+            Self::Milliseconds => Duration::from_millis(1),
+            Self::Seconds => Duration::from_secs(1),
+            Self::Hours => Duration::from_secs(60 * 60),
+        }
+    }
+
+    /// So many of it.
+    pub(super) fn times(self, number: u32) -> Duration {
+        self.one() * number
+    }
+
+    /// How many of it a time is; what is left over does not count.
+    fn whole(self, time: Duration) -> u32 {
+        let number = time.as_millis() / self.one().as_millis();
+        u32::try_from(number)
+            .expect("invariant: no time is set, or is a default, beyond the bounds")
+    }
 }
 
 pub(super) const fn key(
@@ -98,12 +137,7 @@ impl Key {
             Kind::Text { get, .. } => Value::Text(get(config)),
             Kind::MaybeText { get, .. } => get(config).map_or(Value::Unset, Value::Text),
             Kind::Whole { get, .. } => get(config).map_or(Value::Unset, Value::Whole),
-            Kind::Milliseconds { get, .. } => {
-                let ms = u32::try_from(get(config).as_millis());
-                Value::Whole(
-                    ms.expect("invariant: no time is set, or is a default, beyond the bounds"),
-                )
-            }
+            Kind::Time { unit, get, .. } => Value::Whole(unit.whole(get(config))),
             Kind::Switch { get, .. } => Value::Switch(get(config)),
         }
     }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::key::{Key, Kind};
 use super::{Config, KEYS};
@@ -205,9 +204,8 @@ fn parse(key: &Key, config: &mut Config, text: &str) -> Result<(), Cow<'static, 
             set(config, whole(text, min, max, unit)?);
             Ok(())
         }
-        Kind::Milliseconds { min, max, set, .. } => {
-            let ms = whole(text, min, max, "milliseconds")?;
-            set(config, Duration::from_millis(ms.into()));
+        Kind::Time { unit, min, max, set, .. } => {
+            set(config, unit.times(whole(text, min, max, unit.as_str())?));
             Ok(())
         }
         Kind::Switch { set, .. } => {
@@ -228,14 +226,12 @@ fn whole(text: &str, min: u32, max: u32, unit: &str) -> Result<u32, Cow<'static,
 fn from_toml(key: &Key, value: &toml::Value) -> Result<String, &'static str> {
     match (&key.kind, value) {
         (Kind::Text { .. } | Kind::MaybeText { .. }, toml::Value::String(text)) => Ok(text.clone()),
-        (Kind::Whole { .. } | Kind::Milliseconds { .. }, toml::Value::Integer(number)) => {
+        (Kind::Whole { .. } | Kind::Time { .. }, toml::Value::Integer(number)) => {
             Ok(number.to_string())
         }
         (Kind::Switch { .. }, toml::Value::Boolean(on)) => Ok(on.to_string()),
         (Kind::Text { .. } | Kind::MaybeText { .. }, _) => Err("must be a text in quotes"),
-        (Kind::Whole { .. } | Kind::Milliseconds { .. }, _) => {
-            Err("must be a whole number without quotes")
-        }
+        (Kind::Whole { .. } | Kind::Time { .. }, _) => Err("must be a whole number without quotes"),
         (Kind::Switch { .. }, _) => Err("must be true or false without quotes"),
     }
 }

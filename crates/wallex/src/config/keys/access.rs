@@ -1,6 +1,7 @@
 //! Who comes in.
 
 use crate::config::AuthMode;
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Access";
@@ -28,7 +29,8 @@ pub(super) const KEYS: &[Key] = &[
         "access_poll_ms",
         "How often a server asks the database whether keys have changed, in milliseconds. A key that \
          is revoked lets nobody in after that time and one query.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 50,
             max: 2_000,
             set: |config, time| config.access_poll = time,

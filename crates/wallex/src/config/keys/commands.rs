@@ -1,10 +1,9 @@
 //! Commands.
 
-use std::time::Duration;
-
 use wallex_domain::Currency;
 
 use super::expected;
+use crate::config::key::TimeUnit::Hours;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Commands";
@@ -39,12 +38,12 @@ pub(super) const KEYS: &[Key] = &[
         "IDEMPOTENCY_TTL_HOURS",
         "idempotency_ttl_hours",
         "How long an idempotency key is remembered, in hours.",
-        Kind::Whole {
+        Kind::Time {
+            unit: Hours,
             min: 1,
             max: 24 * 366 * 10,
-            unit: "hours",
-            set: |config, n| config.lane.idempotency_ttl = Duration::from_secs(u64::from(n) * 3600),
-            get: |config| u32::try_from(config.lane.idempotency_ttl.as_secs() / 3600).ok(),
+            set: |config, time| config.lane.idempotency_ttl = time,
+            get: |config| config.lane.idempotency_ttl,
         },
     ),
 ];

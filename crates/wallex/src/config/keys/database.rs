@@ -4,6 +4,7 @@ use wallex_database::DatabaseUrl;
 use wallex_ports::{MAX_SHARDS, Shards};
 
 use super::{TIMEOUT_MS_MAX, expected};
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Database";
@@ -97,7 +98,8 @@ pub(super) const KEYS: &[Key] = &[
         "db_acquire_timeout_ms",
         "How long to wait for a free or new connection, in milliseconds, before the database \
          counts as not available.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.database.acquire_timeout = time,
@@ -109,7 +111,8 @@ pub(super) const KEYS: &[Key] = &[
         "WALLEX_DB_STATEMENT_TIMEOUT_MS",
         "db_statement_timeout_ms",
         "How long one statement may run, in milliseconds, before the database ends it.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.database.statement_timeout = time,

@@ -1,6 +1,7 @@
 //! The command lane.
 
 use super::TIMEOUT_MS_MAX;
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Command lane";
@@ -51,7 +52,8 @@ pub(super) const KEYS: &[Key] = &[
         "commit_deadline_ms",
         "How long one transaction may take, in milliseconds, before its commands are \
          answered as `outcome-unknown`.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.lane.commit_deadline = time,

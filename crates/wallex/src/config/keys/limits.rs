@@ -1,6 +1,7 @@
 //! What a client may ask for, and how long it may take.
 
 use super::TIMEOUT_MS_MAX;
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Limits";
@@ -83,7 +84,8 @@ pub(super) const KEYS: &[Key] = &[
         "http_head_timeout_ms",
         "How long a request's head may take to arrive, in milliseconds, before the connection is \
          closed.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.server.client_request_timeout = time,
@@ -96,7 +98,8 @@ pub(super) const KEYS: &[Key] = &[
         "http_body_timeout_ms",
         "How long a request's body may take to arrive, in milliseconds, before it is answered 408 and \
          the connection closed.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.api.body_timeout = time,
@@ -109,7 +112,8 @@ pub(super) const KEYS: &[Key] = &[
         "http_write_timeout_ms",
         "How long a client may take to read 16 KiB of its answers, or the rest of them, in \
          milliseconds, before the connection is closed. What the system's buffers hold counts as read.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.server.write_timeout = time,
@@ -122,7 +126,8 @@ pub(super) const KEYS: &[Key] = &[
         "http_keep_alive_ms",
         "How long a connection without a request is kept, in milliseconds. Longer than the proxy in \
          front keeps it, or that one sends requests into closed connections.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.server.keep_alive = time,

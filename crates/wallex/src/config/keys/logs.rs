@@ -4,6 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::TIMEOUT_MS_MAX;
 use crate::config::LogFormat;
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Logs and metrics";
@@ -44,7 +45,8 @@ pub(super) const KEYS: &[Key] = &[
         "WALLEX_LOG_SLOW_MS",
         "log_slow_ms",
         "From how many milliseconds on a request is slow, and its line a warning.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.api.slow_from = time,

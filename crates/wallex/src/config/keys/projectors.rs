@@ -1,7 +1,6 @@
 //! Projectors, and what runs beside them.
 
-use std::time::Duration;
-
+use crate::config::key::TimeUnit::{Hours, Milliseconds, Seconds};
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Projectors";
@@ -39,7 +38,8 @@ pub(super) const KEYS: &[Key] = &[
         "projector_poll_min_ms",
         "How soon a projector that found nothing looks again, at first, in milliseconds. A commit \
          of its own process wakes it at once; this is for what other processes commit.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: 60_000,
             set: |config, time| config.workers.poll_min = time,
@@ -51,7 +51,8 @@ pub(super) const KEYS: &[Key] = &[
         "WALLEX_PROJECTOR_POLL_MAX_MS",
         "projector_poll_max_ms",
         "How long it waits at most between looks, after many that found nothing, in milliseconds.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: 60_000,
             set: |config, time| config.workers.poll_max = time,
@@ -64,7 +65,8 @@ pub(super) const KEYS: &[Key] = &[
         "projection_wait_ms",
         "How long a read of a projection waits for it to reach what was asked for, in \
          milliseconds, before it answers 504. Shorter than the time for reads, 10 seconds.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 0,
             max: 9_000,
             set: |config, time| config.api.projection_wait = time,
@@ -76,12 +78,12 @@ pub(super) const KEYS: &[Key] = &[
         "WALLEX_RECOVERY_INTERVAL_SECONDS",
         "recovery_interval_seconds",
         "How often dead letters are tried again and interrupted rebuilds gone on with, in seconds.",
-        Kind::Whole {
+        Kind::Time {
+            unit: Seconds,
             min: 1,
             max: 24 * 60 * 60,
-            unit: "seconds",
-            set: |config, n| config.recovery_interval = Duration::from_secs(n.into()),
-            get: |config| u32::try_from(config.recovery_interval.as_secs()).ok(),
+            set: |config, time| config.recovery_interval = time,
+            get: |config| config.recovery_interval,
         },
     ),
     key(
@@ -90,12 +92,12 @@ pub(super) const KEYS: &[Key] = &[
         "outbox_retention_hours",
         "How long an outbox row is kept after every projector has applied its event, in hours. The \
          events themselves are kept for ever.",
-        Kind::Whole {
+        Kind::Time {
+            unit: Hours,
             min: 0,
             max: 24 * 366 * 10,
-            unit: "hours",
-            set: |config, n| config.outbox_retention = Duration::from_secs(u64::from(n) * 3600),
-            get: |config| u32::try_from(config.outbox_retention.as_secs() / 3600).ok(),
+            set: |config, time| config.outbox_retention = time,
+            get: |config| config.outbox_retention,
         },
     ),
 ];

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::TIMEOUT_MS_MAX;
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Expected, Key, Kind, key};
 
 const SECTION: &str = "Server";
@@ -70,7 +71,8 @@ pub(super) const KEYS: &[Key] = &[
         "How long a client waits for a command, in milliseconds, before it is told that the \
          outcome is unknown. Longer than `WALLEX_COMMIT_DEADLINE_MS`, so that the lane's own \
          answer comes first.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 1,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.api.command_timeout = time,
@@ -83,7 +85,8 @@ pub(super) const KEYS: &[Key] = &[
         "drain_delay_ms",
         "After SIGTERM or Ctrl-C, how long `/readyz` answers 503 before the server stops \
          accepting connections, in milliseconds: the time a load balancer needs to notice.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 0,
             max: TIMEOUT_MS_MAX,
             set: |config, time| config.drain_delay = time,
@@ -96,7 +99,8 @@ pub(super) const KEYS: &[Key] = &[
         "shutdown_timeout_ms",
         "How long the server waits for requests that it has accepted when it stops, in \
          milliseconds, rounded up to seconds.",
-        Kind::Milliseconds {
+        Kind::Time {
+            unit: Milliseconds,
             min: 0,
             max: TIMEOUT_MS_MAX,
             // Whole seconds are what actix counts in; less than asked for would cut requests off.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::key::TimeUnit::Milliseconds;
 use crate::config::key::{Key, Kind, key};
 
 /// No handshake takes longer than that for a good reason.
@@ -60,7 +61,8 @@ pub(super) const KEYS: &[Key] = &[
         "WALLEX_TLS_HANDSHAKE_TIMEOUT_MS",
         "tls_handshake_timeout_ms",
         "How long a handshake may take, in milliseconds, before the connection is closed.",
-        Kind::Milliseconds { min: 1, max: HANDSHAKE_MS_MAX, set: |config, time| config.server.tls_handshake_timeout = time, get: |config| config.server.tls_handshake_timeout },
+        Kind::Time {
+            unit: Milliseconds, min: 1, max: HANDSHAKE_MS_MAX, set: |config, time| config.server.tls_handshake_timeout = time, get: |config| config.server.tls_handshake_timeout },
     ),
 ];
 

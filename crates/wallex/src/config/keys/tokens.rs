@@ -1,10 +1,9 @@
 //! Tokens of an issuer.
 
-use std::time::Duration;
-
 use wallex_domain::TenantId;
 
 use super::expected;
+use crate::config::key::TimeUnit::Seconds;
 use crate::config::key::{Key, Kind, key};
 
 const SECTION: &str = "Tokens of an issuer";
@@ -105,12 +104,12 @@ pub(super) const KEYS: &[Key] = &[
         "jwt_refresh_seconds",
         "How often the issuer's keys are fetched, in seconds: so long may a key that the issuer has \
          taken back still count. A key that is not known is fetched at once, at most every 10 seconds.",
-        Kind::Whole {
+        Kind::Time {
+            unit: Seconds,
             min: 10,
             max: 24 * 60 * 60,
-            unit: "seconds",
-            set: |config, n| config.jwt.refresh_interval = Duration::from_secs(n.into()),
-            get: |config| u32::try_from(config.jwt.refresh_interval.as_secs()).ok(),
+            set: |config, time| config.jwt.refresh_interval = time,
+            get: |config| config.jwt.refresh_interval,
         },
     ),
     key(
@@ -119,12 +118,12 @@ pub(super) const KEYS: &[Key] = &[
         "jwt_keys_age_max_seconds",
         "For how long the last keys count when the issuer does not answer, in seconds. After that, \
          tokens are answered 503.",
-        Kind::Whole {
+        Kind::Time {
+            unit: Seconds,
             min: 10,
             max: 30 * 24 * 60 * 60,
-            unit: "seconds",
-            set: |config, n| config.jwt.keys_age_max = Duration::from_secs(n.into()),
-            get: |config| u32::try_from(config.jwt.keys_age_max.as_secs()).ok(),
+            set: |config, time| config.jwt.keys_age_max = time,
+            get: |config| config.jwt.keys_age_max,
         },
     ),
 ];
