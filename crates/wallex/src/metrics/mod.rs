@@ -167,15 +167,14 @@ fn with_hit_rate(mut text: String) -> String {
     };
     let (hits, misses) = (count("hit"), count("miss"));
     let rate = if hits + misses > 0.0 { hits / (hits + misses) } else { 0.0 };
-    let help = catalogue::meaning(CACHE_HIT_RATE);
-    text.push_str(&format!(
-        "# HELP {CACHE_HIT_RATE} {help}\n# TYPE {CACHE_HIT_RATE} gauge\n{CACHE_HIT_RATE} {rate}\n"
-    ));
+    process::add(&mut text, (CACHE_HIT_RATE, catalogue::meaning(CACHE_HIT_RATE)), "gauge", rate);
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use wallex_ports::ProjectorState;
+
     use super::*;
 
     /// What a process shows that has done `work`.
@@ -210,6 +209,31 @@ mod tests {
             let Some(metric) = line.strip_prefix("# TYPE ") else { continue };
             let name = metric.split(' ').next().expect("a name");
             assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_projector_that_nobody_told_of_is_not_one_that_has_caught_up() {
+        let ledger = ProjectorOverall {
+            projector: "ledger".to_owned(),
+            state: ProjectorState::Running,
+            position: 58,
+            head: 100,
+            lag_events: 42,
+            lag_age_ms: 1_500,
+            events_per_second: 0,
+            parked_wallets: 3,
+            holder: None,
+            last_error: None,
+        };
+        let text = rendered(|| show_projectors(&[ledger]));
+        for sample in [
+            "wallex_projector_lag_events{projector=\"ledger\"} 42",
+            "wallex_projector_lag_age_seconds{projector=\"ledger\"} 1.5",
+            "wallex_dead_letters{projector=\"ledger\"} 3",
+            "wallex_projector_lag_events{projector=\"read_model\"} NaN",
+        ] {
+            assert!(text.lines().any(|line| line == sample), "{sample} is not in\n{text}");
         }
     }
 

@@ -44,7 +44,8 @@ const FILES: (&str, &str) = ("process_open_fds", "Files and sockets that the pro
 const FILES_MAX: (&str, &str) =
     ("process_max_fds", "Files and sockets that the process may have open.");
 
-fn add(text: &mut String, (name, help): (&str, &str), kind: &str, value: f64) {
+/// Adds a metric without labels, as Prometheus reads it.
+pub(super) fn add(text: &mut String, (name, help): (&str, &str), kind: &str, value: f64) {
     let value = if value.is_infinite() { "+Inf".to_owned() } else { value.to_string() };
     // Writing into a `String` can't fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
