@@ -42,8 +42,7 @@ pub(super) async fn fill(
             Kind::Sqlite => SQLITE_TABLE,
         })
         .await?;
-    let mut ids: Vec<(Uuid, i64)> =
-        (1..).map(|n| (Uuid::new_v4(), n)).take(wallets as usize).collect();
+    let mut ids: Vec<(Uuid, i64)> = (1..=wallets.cast_signed()).map(|n| (random_id(), n)).collect();
     ids.sort_unstable();
     let mut rows = Vec::with_capacity(ROWS);
     for event in ids.into_iter().flat_map(|wallet| history(wallet, versions, recorded_at_ms)) {
@@ -77,14 +76,14 @@ fn history(
                 format!(
                     r#"{{"amount":1,"balance":{},"currency":"USD","description":"a top-up by card","reference":"{}"}}"#,
                     BALANCE + version - 1,
-                    Uuid::new_v4()
+                    random_id()
                 ),
             ),
         };
-        let (correlation, causation) = (Uuid::new_v4(), Uuid::new_v4());
+        let (correlation, causation) = (random_id(), random_id());
         let metadata =
             format!(r#"{{"correlationId":"{correlation}","causationId":"{causation}"}}"#);
-        let event_id = Uuid::new_v4();
+        let event_id = random_id();
         let version = version.cast_signed();
         hash = HashedEvent {
             tenant: "default",
@@ -115,4 +114,10 @@ fn insert(rows: &[SeededEvent]) -> Insert {
         Column::bytes("hash", rows.iter().map(|row| row.hash.as_bytes().to_vec())),
     ];
     Insert::into("seed", columns)
+}
+
+/// Another one in each run, and in each database that is filled more than once.
+#[expect(clippy::disallowed_methods, reason = "nothing is decided by an id here")]
+fn random_id() -> Uuid {
+    Uuid::new_v4()
 }

@@ -259,7 +259,7 @@ async fn listeners_are_bounded() {
     hurry();
     let harness = Harness::new();
     let (state, _lane) = harness.state();
-    let app = init_service(app(Data::new(Api::new(state)))).await;
+    let app = init_service(app(State::with_api(state))).await;
     let ask = async |method: Method| {
         let request = TestRequest::default().method(method).uri("/admin/live");
         timeout(WITHIN, call_service(&app, request.to_request())).await.expect("an answer")
