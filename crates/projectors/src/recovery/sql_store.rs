@@ -139,7 +139,8 @@ impl RecoveryStore for SqlRecoveryStore {
         let tables = ["events", "wallet_streams", "wallets", "ledger_entries"].map(exists);
         let sql = format!("SELECT CAST(1 AS bigint) AS n WHERE {}", tables.join(" OR "));
         let statement = self.db.backend().statement(sql, key_values(shards, wallet));
-        Ok(self.db.read().query_one_raw(statement).await?.is_some())
+        let row = self.db.patiently(self.db.read().query_one_raw(statement)).await?;
+        Ok(row.is_some())
     }
 
     async fn events_of(&self, wallet: &WalletKey) -> Result<u64, ReadError> {
