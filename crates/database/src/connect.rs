@@ -210,13 +210,26 @@ impl Database {
         .await
     }
 
-    /// Waits for a few statements on the pool for background work, but not without end: PostgreSQL ends a
-    /// statement by itself, so that silence for several times as long means that the network is half open.
-    /// What was waited for is given up then, and the pool closes its connection, for it does not answer.
+    /// Waits for a few statements, but not without end: PostgreSQL ends a statement by itself, so that silence
+    /// for several times as long means that the network is half open. What was waited for is given up then,
+    /// and the pool closes its connection, for it does not answer.
     ///
     /// A write that is given up may be done all the same. So may any whose answer is lost: what is written
     /// in the background is fenced, or can be repeated. And it is written between BEGIN and COMMIT, so that
     /// a BEGIN that is given up can't swallow what is written on its connection later.
+    ///
+    /// # Errors
+    /// That of a connection that timed out.
+    pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, DbErr> {
+        let Some(patience) = self.patience else { return Ok(work.await) };
+        timeout(patience, work).await.map_err(|elapsed| {
+            let silent =
+                sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed));
+            DbErr::Conn(RuntimeErr::SqlxError(silent.into()))
+        })
+    }
+
+    /// [`Self::in_time`], for work whose errors can be the database's.
     ///
     /// # Errors
     /// Those of `work`; that of a connection that timed out.
@@ -224,12 +237,7 @@ impl Database {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let Some(patience) = self.patience else { return work.await };
-        timeout(patience, work).await.unwrap_or_else(|elapsed| {
-            let silent =
-                sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed));
-            Err(DbErr::Conn(RuntimeErr::SqlxError(silent.into())).into())
-        })
+        self.in_time(work).await?
     }
 
     /// Begins a transaction that only reads, in the background, and sees one state of the database

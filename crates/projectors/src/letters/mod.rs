@@ -159,7 +159,7 @@ pub async fn discard_letter(
     replay_letter(store, projector, wallet).await
 }
 
-fn poison_of(letter: &DeadLetter) -> Poison {
+pub(crate) fn poison_of(letter: &DeadLetter) -> Poison {
     Poison {
         wallet: letter.wallet.clone(),
         version: letter.version,

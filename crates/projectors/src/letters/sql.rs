@@ -1,4 +1,5 @@
-//! [`DeadLetters`] over the database.
+//! [`DeadLetters`] over the database. Nothing is waited for without end: a network that is half open says
+//! nothing ([`Database::in_time`]).
 
 use std::sync::Arc;
 
@@ -96,7 +97,8 @@ impl DeadLetters for SqlDeadLetters {
         let sql =
             format!("{LETTER} {conditions} ORDER BY d.projector, d.tenant, d.wallet_id LIMIT $1");
         let statement = self.db.backend().statement(sql, values);
-        let rows = self.db.read().query_all_raw(statement).await.map_err(read_error)?;
+        let reading = self.db.read().query_all_raw(statement);
+        let rows = self.db.patiently(reading).await.map_err(read_error)?;
         Ok(rows.into_iter().map(|row| letter(&Row(row))).collect::<Result<_, _>>()?)
     }
 
@@ -117,7 +119,8 @@ impl DeadLetters for SqlDeadLetters {
             letter.version.cast_signed().into(),
         ];
         let statement = self.db.backend().statement(sql, values);
-        let row = self.db.read().query_one_raw(statement).await.map_err(read_error)?;
+        let reading = self.db.read().query_one_raw(statement);
+        let row = self.db.patiently(reading).await.map_err(read_error)?;
         let event = row.map(|row| stored(&Row(row))).transpose().map_err(ReadError::from)?;
         Ok((letter, event))
     }
@@ -148,7 +151,8 @@ impl LetterStore for SqlDeadLetters {
         projector: &str,
         wallet: &WalletKey,
     ) -> Result<DeadLetter, DeadLetterError> {
-        find(self.db.read(), self.shard_of(wallet)?, projector, wallet).await
+        let finding = find(self.db.read(), self.shard_of(wallet)?, projector, wallet);
+        self.db.in_time(finding).await.map_err(read_error)?
     }
 
     async fn begin(
@@ -159,12 +163,14 @@ impl LetterStore for SqlDeadLetters {
         let unknown = || ReadError::Storage(format!("there is no projector {projector}").into());
         let projector = Arc::clone(self.projector(projector).ok_or_else(unknown)?);
         let shard = self.shard_of(wallet)?;
-        let tx = self.db.begin_background().await.map_err(read_error)?;
-        Ok(Box::new(SqlTransaction { tx, projector, shard, wallet: wallet.clone() }))
+        let tx = self.db.patiently(self.db.begin_background()).await.map_err(read_error)?;
+        let (db, wallet) = (Arc::clone(&self.db), wallet.clone());
+        Ok(Box::new(SqlTransaction { db, tx, projector, shard, wallet }))
     }
 }
 
 struct SqlTransaction {
+    db: Arc<Database>,
     tx: DatabaseTransaction,
     projector: Arc<dyn Projector>,
     shard: u16,
@@ -174,38 +180,42 @@ struct SqlTransaction {
 #[async_trait]
 impl LetterTransaction for SqlTransaction {
     async fn hold(&self) -> Result<u64, ReadError> {
-        checkpoint::hold(&self.tx, self.projector.name(), self.shard).await.map_err(read_error)
+        let holding = checkpoint::hold(&self.tx, self.projector.name(), self.shard);
+        self.db.patiently(holding).await.map_err(read_error)
     }
 
     async fn letter(&self) -> Result<DeadLetter, DeadLetterError> {
-        find(&self.tx, self.shard, self.projector.name(), &self.wallet).await
+        let finding = find(&self.tx, self.shard, self.projector.name(), &self.wallet);
+        self.db.in_time(finding).await.map_err(read_error)?
     }
 
     async fn waiting(&self, version: u64, upto: u64, limit: u32) -> Result<Vec<Event>, ReadError> {
-        waiting(&self.tx, self.shard, &self.wallet, version, upto, limit).await
+        let reading = waiting(&self.tx, self.shard, &self.wallet, version, upto, limit);
+        self.db.in_time(reading).await.map_err(read_error)?
     }
 
     async fn discarded(&self) -> Result<Discarded, ReadError> {
         let (name, wallets) = (self.projector.name(), [&self.wallet].into());
-        let parking =
-            parking::of_wallets(&self.tx, name, self.shard, &wallets, Filled::MAYBE).await;
-        Ok(parking.map_err(read_error)?.discarded)
+        let looking = parking::of_wallets(&self.tx, name, self.shard, &wallets, Filled::MAYBE);
+        Ok(self.db.patiently(looking).await.map_err(read_error)?.discarded)
     }
 
     async fn project(&self, batch: &Batch<'_>) -> Result<(), ApplyError> {
-        self.projector.apply(&self.tx, batch).await
+        self.db.patiently(self.projector.apply(&self.tx, batch)).await
     }
 
     async fn postpone(&self, poison: &Poison) -> Result<(), DbErr> {
-        postpone(&self.tx, self.shard, self.projector.name(), poison).await
+        let postponing = postpone(&self.tx, self.shard, self.projector.name(), poison);
+        self.db.patiently(postponing).await
     }
 
     async fn unpark(&self) -> Result<(), DbErr> {
-        unpark(&self.tx, self.shard, self.projector.name(), &self.wallet).await
+        let name = self.projector.name();
+        self.db.patiently(unpark(&self.tx, self.shard, name, &self.wallet)).await
     }
 
     async fn lost_before(&self, letter: &DeadLetter) -> Result<Vec<u64>, DbErr> {
-        lost_before(&self.tx, letter).await
+        self.db.patiently(lost_before(&self.tx, letter)).await
     }
 
     async fn leave_out(
@@ -215,18 +225,18 @@ impl LetterTransaction for SqlTransaction {
         reason: &str,
     ) -> Result<(), DbErr> {
         if lost.is_empty() {
-            return record_discard(&self.tx, letter, reason).await;
+            return self.db.patiently(record_discard(&self.tx, letter, reason)).await;
         }
         // The event itself may be good: what it waits for is gone without a trace.
-        record_lost(&self.tx, letter, lost, reason).await
+        self.db.patiently(record_lost(&self.tx, letter, lost, reason)).await
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.commit().await
+        self.db.patiently(self.tx.commit()).await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
-        self.tx.rollback().await
+        self.db.patiently(self.tx.rollback()).await
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::sync::watch;
 use uuid::Uuid;
-use wallex_database::Row;
+use wallex_database::{Database, Row};
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_ports::{
     IdGenerator, Operation, OperationKind, OperationState, Place, Recovery as _, Report, Scope,
@@ -15,8 +15,8 @@ use wallex_testkit::{TempDatabase, eventually};
 
 use super::fixture::World;
 use crate::{
-    ApplyError, Batch, Findings, Ledger, Mode, Projector, ReadModel, RecoverySettings, SqlRecovery,
-    Stretch, projectors,
+    ApplyError, Batch, Findings, Ledger, Mode, Projector, ReadModel, RecoverySettings,
+    SqlDeadLetters, SqlRecovery, Stretch, projectors,
 };
 
 struct Ids;
@@ -67,6 +67,18 @@ impl Projector for Watched {
     }
 }
 
+/// On `db`, with pages of `page` events.
+pub(super) fn recovery_on(
+    db: Arc<Database>,
+    projectors: Arc<[Arc<dyn Projector>]>,
+    letters: SqlDeadLetters,
+    page: u32,
+) -> SqlRecovery {
+    let settings = RecoverySettings { page_events_max: Some(page) };
+    let expired = Arc::new(SqlIdempotencyRecords::new(Arc::clone(&db)));
+    SqlRecovery::new(db, projectors, Arc::new(letters), expired, Arc::new(Ids), settings)
+}
+
 impl World {
     /// Three wallets with seven events, projected: `a` holds 75, `b` 130 and `c` 107.
     pub(super) async fn projected(database: TempDatabase, shards: u16) -> Self {
@@ -115,11 +127,7 @@ impl World {
     }
 
     fn recovery_of(&self, projectors: Arc<[Arc<dyn Projector>]>, page: u32) -> SqlRecovery {
-        let settings = RecoverySettings { page_events_max: Some(page) };
-        let letters = Arc::new(self.letters());
-        let expired = Arc::new(SqlIdempotencyRecords::new(Arc::clone(&self.db)));
-        let (db, ids) = (Arc::clone(&self.db), Arc::new(Ids));
-        SqlRecovery::new(db, projectors, letters, expired, ids, settings)
+        recovery_on(Arc::clone(&self.db), projectors, self.letters(), page)
     }
 
     /// Runs an operation to its end.
