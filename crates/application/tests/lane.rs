@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::{Fault, Store, create, credit, debit, key, keyed, node, node_with, transfer};
 use wallex_application::{Answer, CommandError, CommandLane, LaneSettings, Precondition};
@@ -514,7 +515,7 @@ async fn a_wallet_that_is_held_is_refused_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_batch_has_no_more_units_than_it_may() {
+async fn a_batch_takes_no_more_units_than_it_may() {
     let store = Store::new();
     let settings = LaneSettings { batch_units_max: 2, ..LaneSettings::default() };
     let (lane, _task) = node_with(&store, settings);
@@ -522,6 +523,62 @@ async fn a_batch_has_no_more_units_than_it_may() {
     let answers = as_one_batch(&store, &lane, wallets).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(store.tables().batches, [1, 2, 2, 1]);
+}
+
+/// Commands with one key wait for the first of them, which is overtaken each time; others get in
+/// meanwhile. Then all are decided at once.
+#[tokio::test]
+async fn a_transaction_holds_no_more_than_four_and_a_half_batches() {
+    let store = Store::new();
+    let settings = LaneSettings { batch_units_max: 4, ..LaneSettings::default() };
+    let (lane, _task) = node_with(&store, settings);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    let mut transactions = 0;
+    store.interfere(move |tables| {
+        transactions += 1;
+        match transactions {
+            1..12 => tables.credit_elsewhere(&key("a"), 1),
+            12 => drop(tables.wallets.remove(&key("a"))),
+            _ => {}
+        }
+    });
+    let same = (0..60).map(|_| keyed(credit("a", 1), "key", 1)).collect();
+    let answers = as_one_batch(&store, &lane, same).await;
+    assert!(answers.into_iter().all(|a| a.expect("answered").stored.body == "wallet-not-found"));
+    assert_eq!(store.tables().batches.iter().max(), Some(&18));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_waited_too_long_is_refused_and_not_done() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    store.close_the_gate();
+    let first = send(&lane, vec![create(Some("the-first"), 0)]);
+    begun(&store).await;
+    let late = send(&lane, vec![create(Some("late"), 0)]);
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(4)).await;
+    let in_time = send(&lane, vec![create(Some("in-time"), 0)]);
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    store.gate.add_permits(100_000);
+    assert!(matches!(answers(late).await[..], [Err(CommandError::Overloaded)]));
+    assert!(answers(first).await.into_iter().chain(answers(in_time).await).all(|a| a.is_ok()));
+    assert_eq!((store.balance("late"), store.balance("in-time")), (None, Some(0)));
+}
+
+#[tokio::test]
+async fn after_a_panic_of_the_lane_its_states_are_loaded_anew() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    store.tables().credit_elsewhere(&key("a"), 5);
+    store.tables().clock_breaks = true;
+    let unknown = lane.execute(create(Some("b"), 0)).await;
+    assert!(matches!(unknown, Err(CommandError::OutcomeUnknown)));
+    let before = store.tables().batches.len();
+    assert_eq!(body(&lane, credit("a", 1)).await, "a@3=6");
+    assert_eq!(store.tables().batches.len() - before, 1, "it is decided once");
 }
 
 #[tokio::test]

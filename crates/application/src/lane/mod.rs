@@ -78,7 +78,8 @@ pub struct LaneSettings {
     /// Commands that may wait; one more is refused at once.
     pub queue_len_max: usize,
     /// Commands that are taken into one transaction, at most. Those that come back, to be decided again, are
-    /// in it as well, and leave room for half as many.
+    /// in it as well, and leave room for half as many, until there are more than four times as many: no
+    /// transaction holds more than 4.5 times as many.
     pub batch_units_max: usize,
     /// Wallet states kept in memory, at most.
     pub cached_wallets_max: usize,

@@ -50,6 +50,8 @@ pub(crate) struct Tables {
     pub(crate) poisoned: Option<WalletKey>,
     /// Look-ups that the database does not answer.
     pub(crate) read_faults: usize,
+    /// The clock has a defect, once.
+    pub(crate) clock_breaks: bool,
     /// Somebody at a prompt holds this wallet's row.
     pub(crate) held: Option<WalletKey>,
     /// What another process does just before each transaction that did not lock first.
@@ -294,6 +296,7 @@ impl IdempotencyRecords for Ports {
 
 impl Clock for Ports {
     fn now(&self) -> Timestamp {
+        assert!(!std::mem::take(&mut self.0.tables().clock_breaks), "a defect, on purpose");
         Timestamp::from_unix_ms(1_800_000_000_000)
     }
 }

@@ -24,7 +24,8 @@ pub(super) const KEYS: &[Key] = &[
         SECTION,
         "WALLEX_LANE_BATCH_UNITS_MAX",
         "lane_batch_units_max",
-        "Commands that one transaction commits, at most.",
+        "Commands that are taken into one transaction, at most. Those that come back to be decided again \
+         are in it as well: it may hold 4.5 times as many.",
         Kind::Whole {
             min: 1,
             max: 10_000,
