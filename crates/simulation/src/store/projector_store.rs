@@ -42,19 +42,6 @@ impl SimulatedProjectorStore {
         &self.ports.life
     }
 
-    /// Whether the database can't be had this time.
-    fn fails(&self, what: &str) -> Result<(), DbErr> {
-        if self.world().strikes(self.world().odds.unprojectable) {
-            self.world().note(format_args!(
-                "{} of node {}: no database {what}",
-                self.name,
-                self.life().index
-            ));
-            return Err(DbErr::Custom("away".to_owned()));
-        }
-        Ok(())
-    }
-
     /// One statement that writes the checkpoint's row, a transaction by itself. As a database does, it
     /// waits for the transaction that holds the row.
     async fn on_row<T: Send>(
@@ -62,13 +49,9 @@ impl SimulatedProjectorStore {
         what: &str,
         statement: impl FnOnce(&mut Projection, u64) -> T + Send,
     ) -> Result<T, DbErr> {
-        self.ports.only_the_living().await;
-        self.ports.background_step(what).await;
-        self.fails(what)?;
+        self.ports.background_statement(what).await?;
         let done = self.once_free(statement).await;
-        self.ports.background_step(what).await;
-        // The statement was carried out, and its answer lost.
-        self.fails(what)?;
+        self.ports.background_answer(what).await?;
         Ok(done)
     }
 
@@ -119,8 +102,7 @@ impl SimulatedProjectorStore {
         staged: &Mutex<Option<Projection>>,
         batch: &Batch<'_>,
     ) -> Result<(), ApplyError> {
-        self.ports.background_step("while a batch is applied").await;
-        self.fails("while a batch is applied")?;
+        self.ports.background_statement("while a batch is applied").await.map_err(DbErr::from)?;
         if self.world().strikes(self.world().odds.panic) {
             resume_unwind(Box::new("a defect of a projector, on purpose"));
         }
@@ -163,15 +145,14 @@ impl SimulatedProjectorStore {
         self.world().tables().plant
     }
 
-    /// Keeps the lease if it is still that of `seat`; whether it is.
-    async fn keep(&self, seat: &Seat, what: &str) -> Result<bool, DbErr> {
+    /// Keeps the lease if it is still that of `seat`; where the checkpoint stands then.
+    async fn keep(&self, seat: &Seat, what: &str) -> Result<Option<u64>, DbErr> {
         let (epoch, plant) = (seat.epoch, self.plant());
         self.on_row(what, |row, now_ms| {
-            let is_mine = row.epoch == epoch && self.is_wanted(row, plant);
-            if is_mine {
+            (row.epoch == epoch && self.is_wanted(row, plant)).then(|| {
                 row.lease_until_ms = now_ms + lease_ms();
-            }
-            is_mine
+                row.position
+            })
         })
         .await
     }
@@ -218,25 +199,21 @@ impl ProjectorStore for SimulatedProjectorStore {
     }
 
     async fn renew(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
-        let mine = self.keep(seat, "while a lease is renewed").await?;
-        let position = self.world().tables().projections[&(self.name, self.shard)].position;
-        Ok(mine.then_some(position))
+        self.keep(seat, "while a lease is renewed").await
     }
 
     async fn wait(&self, seat: &Seat) -> Result<bool, DbErr> {
-        self.keep(seat, "while a holder waits").await
+        Ok(self.keep(seat, "while a holder waits").await?.is_some())
     }
 
     async fn fail(&self, seat: &Seat, error: &str) -> Result<bool, DbErr> {
         self.world().note(format_args!("{seat:?} failed: {error}"));
-        self.keep(seat, "while a failure is noted").await
+        Ok(self.keep(seat, "while a failure is noted").await?.is_some())
     }
 
     async fn position(&self, seat: &Seat) -> Result<Option<u64>, DbErr> {
         let epoch = seat.epoch;
-        self.ports.only_the_living().await;
-        self.ports.background_step("while a checkpoint is read").await;
-        self.fails("while a checkpoint is read")?;
+        self.ports.background_statement("while a checkpoint is read").await?;
         let tables = self.world().tables();
         let row = &tables.projections[&(self.name, self.shard)];
         Ok((row.epoch == epoch && self.is_wanted(row, tables.plant)).then_some(row.position))
@@ -253,9 +230,7 @@ impl ProjectorStore for SimulatedProjectorStore {
     }
 
     async fn read_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, BoxError> {
-        self.ports.only_the_living().await;
-        self.ports.background_step("before events are read").await;
-        self.fails("while events are read")?;
+        self.ports.background_statement("before events are read").await.map_err(DbErr::from)?;
         let events = {
             let tables = self.world().tables();
             let skips = tables.plant == Some(Plant::EventsSkipped);
@@ -270,9 +245,7 @@ impl ProjectorStore for SimulatedProjectorStore {
     }
 
     async fn begin(&self) -> Result<Box<dyn ProjectorTransaction>, DbErr> {
-        self.ports.only_the_living().await;
-        self.ports.background_step("before a batch").await;
-        self.fails("for a batch")?;
+        self.ports.background_statement("before a batch").await?;
         let number = self.number();
         let (store, staged, seat) = (self.clone(), Mutex::default(), Mutex::default());
         Ok(Box::new(Transaction { store, number, staged, seat }))
@@ -343,9 +316,7 @@ impl ProjectorTransaction for Transaction {
         _events_per_second: u64,
     ) -> Result<Option<Filled>, DbErr> {
         let store = &self.store;
-        store.ports.only_the_living().await;
-        store.ports.background_step("before a checkpoint moves").await;
-        store.fails("while a checkpoint moves")?;
+        store.ports.background_statement("before a checkpoint moves").await?;
         store.hold(self.number).await;
         let now_ms = store.world().now_ms();
         let tables = store.world().tables();
@@ -393,18 +364,14 @@ impl ProjectorTransaction for Transaction {
 
     async fn commit(self: Box<Self>) -> Result<(), DbErr> {
         let store = &self.store;
-        store.ports.background_step("before a batch is committed").await;
-        store.fails("before a batch is committed")?;
-        let written = self.write();
-        store.ports.background_step("after a batch was committed").await;
-        if !written {
+        store.ports.background_statement("before a batch is committed").await?;
+        if !self.write() {
             return Err(DbErr::Custom("the transaction was ended".to_owned()));
         }
-        store.fails("after a batch was committed")
+        Ok(store.ports.background_answer("after a batch was committed").await?)
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), DbErr> {
-        self.store.ports.background_step("while a batch is taken back").await;
-        self.store.fails("while a batch is taken back")
+        Ok(self.store.ports.background_statement("while a batch is taken back").await?)
     }
 }
