@@ -11,9 +11,14 @@ use wallex_database::{Backend, Database, Row, RowError};
 
 use crate::parking::Filled;
 
-/// A holder that is frozen in the middle of a batch holds the checkpoint's row lock. PostgreSQL ends
-/// its transaction after this long, so that the next holder does not wait for it.
-const FROZEN_MS_MAX: &str = "3000";
+/// A process that is frozen in the middle of a transaction holds the checkpoint's row lock. PostgreSQL
+/// ends its transaction after this long, so that whoever comes next does not wait for it.
+pub const FROZEN_MS_MAX: u64 = 3_000;
+
+/// What a SELECT that locks a checkpoint on PostgreSQL sets besides, without a round trip of its own.
+pub(crate) fn unless_frozen() -> String {
+    format!(", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)")
+}
 
 /// What a worker asks of a projector's wanted state before it runs it: `running` is where it begins,
 /// `stopped` and `started` are what was asked for by hand.
@@ -110,10 +115,9 @@ impl Seat {
         // In the same statement: it costs no round trip. No client waits for this transaction, and a
         // crash takes its effect back with its checkpoint: it need not wait for the disk.
         let settings = match backend {
-            Backend::Postgres => format!(
-                ", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true), \
-                 set_config('synchronous_commit', 'off', true)"
-            ),
+            Backend::Postgres => {
+                format!("{}, set_config('synchronous_commit', 'off', true)", unless_frozen())
+            }
             Backend::Sqlite => String::new(),
         };
         let sql = format!(
@@ -249,10 +253,7 @@ pub(crate) async fn hold(
     let backend = Backend::of(tx);
     // On SQLite the transaction itself is the lock.
     let (unless_frozen, lock) = match backend {
-        Backend::Postgres => (
-            format!(", set_config('idle_in_transaction_session_timeout', '{FROZEN_MS_MAX}', true)"),
-            " FOR UPDATE",
-        ),
+        Backend::Postgres => (unless_frozen(), " FOR UPDATE"),
         Backend::Sqlite => (String::new(), ""),
     };
     let sql = format!(

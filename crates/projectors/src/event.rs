@@ -29,7 +29,13 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event in a row with the columns of [`wallex_outbox::read_after`], its trace apart.
+    /// What [`Self::of_row`] reads of the events `t`.
+    pub(crate) const COLUMNS: &str = "t.position, t.tenant, t.wallet_id, t.version, \
+         CAST(t.event_id AS text) AS event_id, t.type, \
+         CAST(t.schema_version AS bigint) AS schema_version, CAST(t.payload AS text) AS payload, \
+         t.recorded_at_ms";
+
+    /// The event in a row with [`Self::COLUMNS`], as [`wallex_outbox::read_after`] has them too.
     pub(crate) fn of_row(row: &Row) -> Result<Self, RowError> {
         // Which row it is that can't be read is what whoever repairs it needs to know.
         Self::read(row).map_err(|error| {

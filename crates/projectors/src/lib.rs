@@ -29,7 +29,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::Seat;
+pub use checkpoint::{FROZEN_MS_MAX, Seat};
 pub use event::{Batch, Discarded, Event};
 pub use ledger::{Ledger, project_ledger};
 pub use letters::{LetterStore, LetterTransaction, SqlDeadLetters, discard_letter, replay_letter};
@@ -42,8 +42,8 @@ pub use reconcile::{
     compare_head, compare_lines, compare_states,
 };
 pub use recovery::{
-    Aside, Begun, Mine, Operations, PageTransaction, RecoverySettings, RecoveryStore, SqlRecovery,
-    Stand, Visit,
+    Aside, Begun, Mine, OPERATION_LEASE_MS, Operations, PageTransaction, RecoverySettings,
+    RecoveryStore, SqlRecovery, Stand, Visit,
 };
 pub use rows::{Found, LedgerRows, Move, WalletRows};
 pub use status::SqlProjectors;

@@ -285,11 +285,11 @@ async fn waiting(
     upto: u64,
     limit: u32,
 ) -> Result<Vec<Event>, ReadError> {
-    let sql = "SELECT position, tenant, wallet_id, version, CAST(event_id AS text) AS event_id, \
-               type, CAST(schema_version AS bigint) AS schema_version, \
-               CAST(payload AS text) AS payload, recorded_at_ms FROM events \
-               WHERE shard = $1 AND tenant = $2 AND wallet_id = $3 AND version >= $4 \
-               AND position <= $5 ORDER BY version LIMIT $6";
+    let sql = format!(
+        "SELECT {} FROM events t WHERE t.shard = $1 AND t.tenant = $2 AND t.wallet_id = $3 \
+         AND t.version >= $4 AND t.position <= $5 ORDER BY t.version LIMIT $6",
+        Event::COLUMNS
+    );
     let values: [Value; 6] = [
         i64::from(shard).into(),
         wallet.tenant.as_str().into(),

@@ -31,6 +31,7 @@ use wallex_ports::{
 use run::Run;
 use stopping::Stopping;
 
+pub use operations::OPERATION_LEASE_MS;
 pub use sql::SqlRecovery;
 pub use sql_store::RecoverySettings;
 pub use store::{Aside, Begun, Mine, PageTransaction, RecoveryStore, Stand, Visit};

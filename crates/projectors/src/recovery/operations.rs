@@ -14,7 +14,7 @@ use super::store::{Begun, Mine, Stand};
 use crate::checkpoint::unreadable;
 
 /// How long an operation's process may say nothing before the operation counts as interrupted.
-const LEASE_MS: u64 = 10_000;
+pub const OPERATION_LEASE_MS: u64 = 10_000;
 /// How many operations of each kind are kept.
 const KEPT: u32 = 100;
 
@@ -199,7 +199,7 @@ async fn take_over(tx: &DatabaseTransaction, id: Uuid, owner: &str) -> Result<()
     let backend = Backend::of(tx);
     let sql = format!(
         "UPDATE operations SET state = 'running', owner = $2, updated_at_ms = {now}, \
-         lease_until_ms = {now} + {LEASE_MS} WHERE operation_id = {}",
+         lease_until_ms = {now} + {OPERATION_LEASE_MS} WHERE operation_id = {}",
         id_at(backend, 1),
         now = backend.now_ms()
     );
@@ -218,7 +218,7 @@ async fn insert(
     let sql = format!(
         "INSERT INTO operations (operation_id, kind, scope, state, resume_at, progress, report, \
          error, owner, lease_until_ms, started_at_ms, updated_at_ms, finished_at_ms) \
-         VALUES ({}, $2, $3, 'running', '', $4, $5, '', $6, {now} + {LEASE_MS}, {now}, {now}, 0)",
+         VALUES ({}, $2, $3, 'running', '', $4, $5, '', $6, {now} + {OPERATION_LEASE_MS}, {now}, {now}, 0)",
         id_at(backend, 1),
         now = backend.now_ms()
     );
@@ -260,7 +260,7 @@ impl Mine {
     /// Keeps the lease; whether the operation is still this run's.
     pub(super) async fn renew(&self, db: &Database) -> Result<bool, DbErr> {
         let tx = db.begin_background().await?;
-        let kept = self.write(&tx, "", LEASE_MS, Vec::new()).await?;
+        let kept = self.write(&tx, "", OPERATION_LEASE_MS, Vec::new()).await?;
         tx.commit().await?;
         Ok(kept)
     }
@@ -273,7 +273,7 @@ impl Mine {
     ) -> Result<bool, DbErr> {
         let set = ", progress = $3, report = $4, resume_at = $5";
         let values = [json(progress)?, json(report)?, resume_at.to_owned()];
-        self.write(conn, set, LEASE_MS, values.map(Value::from).into()).await
+        self.write(conn, set, OPERATION_LEASE_MS, values.map(Value::from).into()).await
     }
 
     /// Records how the operation ended, or that it was left in the middle.

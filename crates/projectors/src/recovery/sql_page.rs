@@ -10,23 +10,15 @@ use wallex_domain::EventHash;
 use wallex_ports::{Place, WalletKey};
 
 use super::store::{Aside, Mine, PageTransaction, Stand, Visit};
-use crate::checkpoint::unreadable;
+use crate::checkpoint::{self, unreadable};
 use crate::event::Event;
 use crate::projector::Projector;
 use crate::reconcile::{Findings, Mode, Span, Stretch, reconcile_heads, reconcile_states};
 use crate::tables;
 use crate::walk::Written;
 
-/// What [`Event::of_row`] reads.
-const EVENT: &str = "t.position, t.tenant, t.wallet_id, t.version, \
-                     CAST(t.event_id AS text) AS event_id, t.type, \
-                     CAST(t.schema_version AS bigint) AS schema_version, \
-                     CAST(t.payload AS text) AS payload, t.recorded_at_ms";
 /// What [`Written::of_row`] reads besides.
 const WRITTEN: &str = ", CAST(t.metadata AS text) AS metadata, t.hash";
-/// A process that is frozen in the middle of a page holds the checkpoints. PostgreSQL ends its
-/// transaction after 3 s, so that the projectors go on.
-const UNLESS_FROZEN: &str = ", set_config('idle_in_transaction_session_timeout', '3000', true)";
 
 pub(super) struct SqlPage {
     pub(super) db: Arc<Database>,
@@ -58,8 +50,8 @@ impl PageTransaction for SqlPage {
         let backend = Backend::of(&self.tx);
         // In the same statement: they cost no round trip. On SQLite the transaction is the lock.
         let (settings, lock) = match (backend, self.mode) {
-            (Backend::Postgres, Mode::Repair) => (UNLESS_FROZEN, "FOR UPDATE"),
-            _ => ("", ""),
+            (Backend::Postgres, Mode::Repair) => (checkpoint::unless_frozen(), "FOR UPDATE"),
+            _ => (String::new(), ""),
         };
         let mut values = vec![Value::from(i64::from(self.shard))];
         values.extend(self.projectors.iter().map(|projector| Value::from(projector.name())));
@@ -82,14 +74,14 @@ impl PageTransaction for SqlPage {
 
     async fn events(&self, span: &Span, limit: u32, visit: &mut Visit<'_>) -> Result<(), DbErr> {
         let (verifies, mut room) = (self.mode == Mode::Compare, limit as usize);
-        let more = if verifies { WRITTEN } else { "" };
+        let (columns, more) = (Event::COLUMNS, if verifies { WRITTEN } else { "" });
         for mut condition in span.of_lines(self.shard) {
             if room == 0 {
                 break;
             }
             let limit = condition.bind(i64::try_from(room).unwrap_or(i64::MAX));
             let sql = format!(
-                "SELECT {EVENT}{more} FROM events t WHERE {} \
+                "SELECT {columns}{more} FROM events t WHERE {} \
                  ORDER BY t.tenant, t.wallet_id, t.version LIMIT {limit}",
                 condition.sql
             );

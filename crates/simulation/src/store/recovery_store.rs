@@ -12,7 +12,9 @@ use wallex_ports::{
     Operation, OperationKind, OperationState, Progress, ReadError, Report, Scope, ShardPosition,
     Shards, WalletKey,
 };
-use wallex_projectors::{Begun, Mine, Mode, PageTransaction, RecoveryStore, Stand};
+use wallex_projectors::{
+    Begun, Mine, Mode, OPERATION_LEASE_MS, PageTransaction, RecoveryStore, Stand,
+};
 
 use super::page::SimulatedPage;
 use super::ports::NodePorts;
@@ -20,8 +22,6 @@ use super::projection::PROJECTORS;
 use super::tables::{StoredEvent, Tables};
 use crate::checks;
 
-/// How long an operation's process may say nothing.
-const LEASE_MS: u64 = 10_000;
 const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// An operation as it stands in the store.
@@ -65,7 +65,7 @@ impl StoredOperation {
     pub(crate) fn stand(&mut self, stand: &OwnedStand, now_ms: u64) {
         (self.operation.progress, self.operation.report) = (stand.progress, stand.report.clone());
         self.resume_at.clone_from(&stand.resume_at);
-        self.lease_until_ms = now_ms + LEASE_MS;
+        self.lease_until_ms = now_ms + OPERATION_LEASE_MS;
     }
 }
 
@@ -217,7 +217,7 @@ impl RecoveryStore for SimulatedRecoveryStore {
                 });
                 stored.operation.state = OperationState::Running;
                 stored.owner.clone_from(&mine.owner);
-                stored.lease_until_ms = now_ms + LEASE_MS;
+                stored.lease_until_ms = now_ms + OPERATION_LEASE_MS;
                 let operation = Box::new(stored.operation.clone());
                 Begun::Mine { operation, resume_at: stored.resume_at.clone() }
             })
@@ -254,7 +254,7 @@ impl RecoveryStore for SimulatedRecoveryStore {
     async fn renew(&self, mine: &Mine) -> Result<bool, DbErr> {
         self.write("while an operation is renewed", |operations, now_ms| {
             let stored = operations.get_mut(&mine.id).filter(|stored| stored.is(mine));
-            stored.map(|stored| stored.lease_until_ms = now_ms + LEASE_MS).is_some()
+            stored.map(|stored| stored.lease_until_ms = now_ms + OPERATION_LEASE_MS).is_some()
         })
         .await
     }

@@ -8,7 +8,7 @@ use wallex_ports::{
     KeyScope, NewEvent, Shards, StoredRecord, StreamAppend, StreamState, Unit, UnitOutcome,
     WalletKey,
 };
-use wallex_projectors::{Event, Mine};
+use wallex_projectors::{Event, FROZEN_MS_MAX, Mine};
 
 use super::projection::{PROJECTORS, Projection};
 use super::recovery_store::StoredOperation;
@@ -60,9 +60,6 @@ pub(crate) struct Tables {
     pub(crate) transactions: u64,
     pub(crate) plant: Option<Plant>,
 }
-
-/// After this long the database ends the transaction of a holder that says nothing.
-const FROZEN_MS_MAX: u64 = 3_000;
 
 /// Whether a row that is held was given free by the database.
 pub(crate) fn is_frozen((_, _, since_ms): (u64, usize, u64), now_ms: u64) -> bool {
