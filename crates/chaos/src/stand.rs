@@ -74,6 +74,7 @@ impl Stand {
         let Some(folder) = std::env::var_os(LOGS_VARIABLE) else { return Ok(()) };
         let server = &self.servers[n];
         let file = Path::new(&folder).join(format!("server-{}.log", server.process_id()));
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         std::fs::write(&file, server.logs()).with_context(|| file.display().to_string())
     }
 
