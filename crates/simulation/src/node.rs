@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use wallex_application::{CommandLane, LanePorts, LaneTask};
 use wallex_outbox::Tail;
-use wallex_projectors::Operations;
+use wallex_projectors::{Letters, Operations};
 
 use crate::answers::PlainAnswers;
 use crate::store::{Asked, NodePorts, SimulatedLetters, SimulatedRecoveryStore};
@@ -21,7 +21,7 @@ pub(crate) struct Node {
     pub(crate) ports: Arc<NodePorts>,
     pub(crate) operations: Operations,
     /// The dead letters, by hand.
-    pub(crate) letters: Arc<SimulatedLetters>,
+    pub(crate) letters: Arc<Letters<SimulatedLetters>>,
     running: Mutex<Option<(LaneTask, Workers)>>,
 }
 
@@ -66,7 +66,8 @@ pub(crate) fn start(world: &Arc<World>, index: usize) {
     let workers = Workers::start(&ports, &lane);
     let operations = operations(&ports);
     tokio::spawn(upkeep(operations.clone(), Arc::clone(&world)));
-    let letters = Arc::new(SimulatedLetters { ports: Arc::clone(&ports), asked: None });
+    let letters =
+        Arc::new(Letters::on(SimulatedLetters { ports: Arc::clone(&ports), asked: None }));
     let running = Mutex::new(Some((task, workers)));
     world.nodes()[index] = Some(Arc::new(Node { life, lane, ports, operations, letters, running }));
 }
@@ -74,6 +75,7 @@ pub(crate) fn start(world: &Arc<World>, index: usize) {
 fn operations(ports: &Arc<NodePorts>) -> Operations {
     let asked = Arc::<Asked>::default();
     let letters = SimulatedLetters { ports: Arc::clone(ports), asked: Some(Arc::clone(&asked)) };
+    let letters = Letters::on(letters);
     let store = SimulatedRecoveryStore { ports: Arc::clone(ports), asked };
     Operations::new(Arc::new(store), Arc::new(letters), ports.clone())
 }

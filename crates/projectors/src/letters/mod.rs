@@ -3,13 +3,17 @@
 mod sql;
 mod store;
 
+use async_trait::async_trait;
 use sea_orm::DbErr;
 use wallex_database::read_error;
-use wallex_ports::{DeadLetter, DeadLetterError, Replay, WalletKey};
+use wallex_domain::TenantId;
+use wallex_ports::{
+    DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, WalletKey,
+};
 
-pub use sql::SqlDeadLetters;
 #[cfg(test)]
 pub(crate) use sql::postpone;
+pub use sql::{SqlDeadLetters, SqlLetters};
 pub use store::{LetterStore, LetterTransaction};
 
 use crate::event::{Batch, Event};
@@ -19,6 +23,56 @@ use crate::projector::{ApplyError, Poison};
 const CHUNK_EVENTS_MAX: u32 = 500;
 /// How often a replay begins anew because what can't be applied has changed meanwhile.
 const ROUNDS_MAX: u32 = 8;
+
+/// The dead letters of a store.
+pub struct Letters<S> {
+    pub(crate) store: S,
+}
+
+impl<S: LetterStore> Letters<S> {
+    /// Those of `store`.
+    #[must_use]
+    pub fn on(store: S) -> Self {
+        Self { store }
+    }
+}
+
+#[async_trait]
+impl<S: LetterStore> DeadLetters for Letters<S> {
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        projector: Option<&str>,
+        after: Option<(&str, &WalletKey)>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, ReadError> {
+        self.store.list(tenant, projector, after, limit).await
+    }
+
+    async fn show(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+    ) -> Result<(DeadLetter, Option<StoredEvent>), DeadLetterError> {
+        let letter = self.store.find(projector, wallet).await?;
+        let event = self.store.event_of(&letter).await?;
+        Ok((letter, event))
+    }
+
+    async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError> {
+        replay(&self.store, projector, wallet).await
+    }
+
+    async fn discard(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+        version: u64,
+        reason: &str,
+    ) -> Result<Replay, DeadLetterError> {
+        discard(&self.store, projector, wallet, version, reason).await
+    }
+}
 
 /// What one transaction of a replay came to.
 enum Step {
@@ -33,10 +87,7 @@ enum Step {
 }
 
 /// Applies the events of a parked wallet that wait, in order, up to the first that still can't be applied.
-///
-/// # Errors
-/// [`DeadLetterError::NotParked`], or the database's.
-pub async fn replay_letter(
+async fn replay(
     store: &dyn LetterStore,
     projector: &str,
     wallet: &WalletKey,
@@ -125,10 +176,7 @@ async fn step(
 }
 
 /// Leaves the event at which a wallet is parked out of the projection, and replays what waits behind it.
-///
-/// # Errors
-/// [`DeadLetterError`].
-pub async fn discard_letter(
+async fn discard(
     store: &dyn LetterStore,
     projector: &str,
     wallet: &WalletKey,
@@ -156,7 +204,7 @@ pub async fn discard_letter(
         version,
         "an event was left out of a projection by hand"
     );
-    replay_letter(store, projector, wallet).await
+    replay(store, projector, wallet).await
 }
 
 pub(crate) fn poison_of(letter: &DeadLetter) -> Poison {

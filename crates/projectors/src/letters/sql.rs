@@ -1,4 +1,4 @@
-//! [`DeadLetters`] over the database. Nothing is waited for without end: a network that is half open says
+//! [`LetterStore`] over the database. Nothing is waited for without end: a network that is half open says
 //! nothing ([`Database::in_time`]).
 
 use std::sync::Arc;
@@ -7,11 +7,9 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use wallex_database::{Backend, Column, Database, Insert, Row, RowError, read_error};
 use wallex_domain::TenantId;
-use wallex_ports::{
-    DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, Timestamp, WalletKey,
-};
+use wallex_ports::{DeadLetter, DeadLetterError, ReadError, StoredEvent, Timestamp, WalletKey};
 
-use super::{LetterStore, LetterTransaction, discard_letter, replay_letter};
+use super::{LetterStore, LetterTransaction, Letters};
 use crate::checkpoint;
 use crate::event::{Batch, Discarded, Event};
 use crate::parking::{self, Filled};
@@ -23,19 +21,24 @@ const LETTER: &str = "SELECT d.projector, d.tenant, d.wallet_id, CAST(d.shard AS
      coalesce((SELECT max(e.version) FROM events e WHERE e.shard = d.shard \
      AND e.tenant = d.tenant AND e.wallet_id = d.wallet_id), 0) AS last_version FROM dead_letters d";
 
-/// [`DeadLetters`] over the database.
-pub struct SqlDeadLetters {
-    db: Arc<Database>,
-    projectors: Arc<[Arc<dyn Projector>]>,
-}
+/// The dead letters of a database.
+pub type SqlDeadLetters = Letters<SqlLetters>;
 
 impl SqlDeadLetters {
     /// On `db`, for the wallets that `projectors` have parked.
     #[must_use]
     pub fn new(db: Arc<Database>, projectors: Arc<[Arc<dyn Projector>]>) -> Self {
-        Self { db, projectors }
+        Self::on(SqlLetters { db, projectors })
     }
+}
 
+/// [`LetterStore`] over the database.
+pub struct SqlLetters {
+    db: Arc<Database>,
+    projectors: Arc<[Arc<dyn Projector>]>,
+}
+
+impl SqlLetters {
     fn projector(&self, name: &str) -> Option<&Arc<dyn Projector>> {
         self.projectors.iter().find(|projector| projector.name() == name)
     }
@@ -61,7 +64,20 @@ async fn find(
 }
 
 #[async_trait]
-impl DeadLetters for SqlDeadLetters {
+impl LetterStore for SqlLetters {
+    fn knows(&self, projector: &str) -> bool {
+        self.projector(projector).is_some()
+    }
+
+    async fn find(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+    ) -> Result<DeadLetter, DeadLetterError> {
+        let finding = find(self.db.read(), self.shard_of(wallet)?, projector, wallet);
+        self.db.in_time(finding).await.map_err(read_error)?
+    }
+
     async fn list(
         &self,
         tenant: Option<&TenantId>,
@@ -102,57 +118,21 @@ impl DeadLetters for SqlDeadLetters {
         Ok(rows.into_iter().map(|row| letter(&Row(row))).collect::<Result<_, _>>()?)
     }
 
-    async fn show(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-    ) -> Result<(DeadLetter, Option<StoredEvent>), DeadLetterError> {
-        let letter = self.find(projector, wallet).await?;
+    async fn event_of(&self, letter: &DeadLetter) -> Result<Option<StoredEvent>, ReadError> {
         let sql = "SELECT CAST(schema_version AS bigint) AS schema_version, \
                    CAST(payload AS text) AS payload, CAST(metadata AS text) AS metadata, \
                    recorded_at_ms FROM events \
                    WHERE shard = $1 AND tenant = $2 AND wallet_id = $3 AND version = $4";
         let values: [Value; 4] = [
             i64::from(letter.shard).into(),
-            wallet.tenant.as_str().into(),
-            wallet.wallet_id.as_str().into(),
+            letter.wallet.tenant.as_str().into(),
+            letter.wallet.wallet_id.as_str().into(),
             letter.version.cast_signed().into(),
         ];
         let statement = self.db.backend().statement(sql, values);
         let reading = self.db.read().query_one_raw(statement);
         let row = self.db.patiently(reading).await.map_err(read_error)?;
-        let event = row.map(|row| stored(&Row(row))).transpose().map_err(ReadError::from)?;
-        Ok((letter, event))
-    }
-
-    async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError> {
-        replay_letter(self, projector, wallet).await
-    }
-
-    async fn discard(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-        version: u64,
-        reason: &str,
-    ) -> Result<Replay, DeadLetterError> {
-        discard_letter(self, projector, wallet, version, reason).await
-    }
-}
-
-#[async_trait]
-impl LetterStore for SqlDeadLetters {
-    fn knows(&self, projector: &str) -> bool {
-        self.projector(projector).is_some()
-    }
-
-    async fn find(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-    ) -> Result<DeadLetter, DeadLetterError> {
-        let finding = find(self.db.read(), self.shard_of(wallet)?, projector, wallet);
-        self.db.in_time(finding).await.map_err(read_error)?
+        Ok(row.map(|row| stored(&Row(row))).transpose()?)
     }
 
     async fn begin(

@@ -1,11 +1,12 @@
 //! What replaying a dead letter needs of the database: transactions that hold the projector's checkpoint.
 //!
-//! [`replay_letter`](super::replay_letter) and [`discard_letter`](super::discard_letter) decide, an implementation carries out: SQL in
-//! production, and a simulated store that fails on purpose.
+//! [`Letters`](super::Letters) decide, an implementation carries out: SQL in production, and a simulated
+//! store that fails on purpose.
 
 use async_trait::async_trait;
 use sea_orm::DbErr;
-use wallex_ports::{DeadLetter, DeadLetterError, ReadError, WalletKey};
+use wallex_domain::TenantId;
+use wallex_ports::{DeadLetter, DeadLetterError, ReadError, StoredEvent, WalletKey};
 
 use crate::event::{Batch, Discarded, Event};
 use crate::projector::{ApplyError, Poison};
@@ -25,6 +26,24 @@ pub trait LetterStore: Send + Sync {
         projector: &str,
         wallet: &WalletKey,
     ) -> Result<DeadLetter, DeadLetterError>;
+
+    /// As [`DeadLetters::list`](wallex_ports::DeadLetters::list).
+    ///
+    /// # Errors
+    /// The database's.
+    async fn list(
+        &self,
+        tenant: Option<&TenantId>,
+        projector: Option<&str>,
+        after: Option<(&str, &WalletKey)>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, ReadError>;
+
+    /// The event of a letter as it is stored; `None` when it is gone.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn event_of(&self, letter: &DeadLetter) -> Result<Option<StoredEvent>, ReadError>;
 
     /// Begins a transaction about one wallet of a projector.
     ///

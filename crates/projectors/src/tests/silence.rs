@@ -191,7 +191,7 @@ fn no_statement_about_a_letter_waits_without_end() {
         let poison = &poison_of(letter);
         let mut open = Vec::new();
         for _ in 0..13 {
-            open.push(letters.begin("ledger", a).await.expect("begun"));
+            open.push(letters.store.begin("ledger", a).await.expect("begun"));
         }
         // Its connection is free, and silent, when another begins.
         let last = open.pop().expect("the last");
@@ -216,8 +216,8 @@ fn no_statement_about_a_letter_waits_without_end() {
         let asked = join_all([
             fails!(letters.list(None, None, None, 9)),
             fails!(letters.show("ledger", a)),
-            fails!(letters.find("ledger", a)),
-            fails!(letters.begin("ledger", a)),
+            fails!(letters.store.find("ledger", a)),
+            fails!(letters.store.begin("ledger", a)),
             fails!(tx, tx.hold()),
             fails!(tx, tx.letter()),
             fails!(tx, tx.waiting(2, 9, 9)),

@@ -5,12 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use wallex_domain::TenantId;
-use wallex_ports::{
-    DeadLetter, DeadLetterError, DeadLetters, ReadError, Replay, StoredEvent, WalletKey,
-};
+use wallex_ports::{DeadLetter, DeadLetterError, ReadError, StoredEvent, WalletKey};
 use wallex_projectors::{
-    ApplyError, Batch, Discarded, Event, LetterStore, LetterTransaction, Poison, discard_letter,
-    replay_letter,
+    ApplyError, Batch, Discarded, Event, LetterStore, LetterTransaction, Poison,
 };
 
 use super::ports::NodePorts;
@@ -69,7 +66,25 @@ fn letter(
 }
 
 #[async_trait]
-impl DeadLetters for SimulatedLetters {
+impl LetterStore for SimulatedLetters {
+    fn knows(&self, projector: &str) -> bool {
+        PROJECTORS.contains(&projector)
+    }
+
+    async fn find(
+        &self,
+        projector: &str,
+        wallet: &WalletKey,
+    ) -> Result<DeadLetter, DeadLetterError> {
+        let found = self.look(|ports| {
+            let tables = ports.world.tables();
+            let shard = tables.shards.of_wallet(wallet);
+            let row = &tables.projections[&(by_name(projector), shard)];
+            row.letters.get(wallet).map(|l| letter(projector, shard, wallet, l, ports))
+        });
+        found.await?.ok_or(DeadLetterError::NotParked)
+    }
+
     async fn list(
         &self,
         _tenant: Option<&TenantId>,
@@ -93,47 +108,8 @@ impl DeadLetters for SimulatedLetters {
         .await
     }
 
-    async fn show(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-    ) -> Result<(DeadLetter, Option<StoredEvent>), DeadLetterError> {
-        Ok((self.find(projector, wallet).await?, None))
-    }
-
-    async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError> {
-        replay_letter(self, projector, wallet).await
-    }
-
-    async fn discard(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-        version: u64,
-        reason: &str,
-    ) -> Result<Replay, DeadLetterError> {
-        discard_letter(self, projector, wallet, version, reason).await
-    }
-}
-
-#[async_trait]
-impl LetterStore for SimulatedLetters {
-    fn knows(&self, projector: &str) -> bool {
-        PROJECTORS.contains(&projector)
-    }
-
-    async fn find(
-        &self,
-        projector: &str,
-        wallet: &WalletKey,
-    ) -> Result<DeadLetter, DeadLetterError> {
-        let found = self.look(|ports| {
-            let tables = ports.world.tables();
-            let shard = tables.shards.of_wallet(wallet);
-            let row = &tables.projections[&(by_name(projector), shard)];
-            row.letters.get(wallet).map(|l| letter(projector, shard, wallet, l, ports))
-        });
-        found.await?.ok_or(DeadLetterError::NotParked)
+    async fn event_of(&self, _letter: &DeadLetter) -> Result<Option<StoredEvent>, ReadError> {
+        Ok(None)
     }
 
     async fn begin(
