@@ -52,9 +52,10 @@ test('a database that does not say how projectors stand is told, and its return 
   const { page } = tab;
   await page.getByText('Live, second by second').waitFor();
   await stand.sql('ALTER TABLE projector_checkpoints RENAME TO away');
-  await page.getByText('Database does not answer').first().waitFor();
+  const silent = page.getByText('Database does not answer', { exact: true });
+  await silent.waitFor();
   await stand.sql('ALTER TABLE away RENAME TO projector_checkpoints');
-  await page.getByText('Database does not answer').waitFor({ state: 'detached' });
+  await silent.waitFor({ state: 'detached' });
   await page.getByText('Live, second by second').waitFor();
   await tab.close();
 });

@@ -73,42 +73,6 @@ test('the same key does it once', async () => {
   assert.equal((await stand.get('/wallets/yours')).version, 3);
 });
 
-test('a command whose answer is lost keeps its key, whatever is typed meanwhile', async () => {
-  const { page } = tab;
-  await tab.go('Overview');
-  await tab.go('Try it');
-  const keys = [];
-  let arrived;
-  let lose;
-  await page.route('**/wallets/yours/credit', async (route) => {
-    keys.push(route.request().headers()['idempotency-key']);
-    if (keys.length > 1) return route.continue();
-    // The server does it, and nobody hears of it.
-    await route.fetch();
-    const lost = new Promise((resolve) => (lose = resolve));
-    arrived();
-    await lost;
-    return route.abort();
-  });
-  await form('Credit', { Wallet: 'yours', Amount: '2' });
-  await page.getByText('Holds 17.00 USD, version 3.').waitFor();
-  const done = new Promise((resolve) => (arrived = resolve));
-  await send('Credit', 'Credit yours: 2.00 USD?');
-  await done;
-  await form('Credit', { Amount: '3' });
-  lose();
-  await answer().getByRole('alert').waitFor();
-  assert.ok(!(await shownCurl()).includes(keys[0]), 'another command has another key');
-  await form('Credit', { Amount: '2' });
-  await page.getByText('It is not known whether the last one was done.').waitFor();
-  await page.getByRole('tabpanel').getByRole('button', { name: 'Credit', exact: true }).click();
-  await tab.confirm('Send the same request again?', 'Send again');
-  await answer().getByText('Replayed: the first answer again').waitFor();
-  assert.deepEqual(keys, [keys[0], keys[0]]);
-  assert.equal((await stand.get('/wallets/yours')).balance, 1_900);
-  await page.unroute('**/wallets/yours/credit');
-});
-
 test('what is shown as curl does what the button does', async () => {
   await form('Debit', { Wallet: 'yours', Amount: '1' });
   await tab.page.getByText('Holds 17.00 USD, version 3.').waitFor();
@@ -143,4 +107,40 @@ test('a refusal is shown as it is, and wrong input is not sent', async () => {
   await page.getByText('1 to 128 letters, digits').waitFor();
   assert.equal((await stand.get('/wallets/yours')).version, before);
   await tab.checked();
+});
+
+test('a command whose answer is lost keeps its key, whatever is typed meanwhile', async () => {
+  const { page } = tab;
+  await tab.go('Overview');
+  await tab.go('Try it');
+  const keys = [];
+  let arrived;
+  let lose;
+  await page.route('**/wallets/yours/credit', async (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    if (keys.length > 1) return route.continue();
+    // The server does it, and nobody hears of it.
+    await route.fetch();
+    const lost = new Promise((resolve) => (lose = resolve));
+    arrived();
+    await lost;
+    return route.abort();
+  });
+  await form('Credit', { Wallet: 'yours', Amount: '2' });
+  await page.getByText('Holds 16.00 USD, version 4.').waitFor();
+  const done = new Promise((resolve) => (arrived = resolve));
+  await send('Credit', 'Credit yours: 2.00 USD?');
+  await done;
+  await form('Credit', { Amount: '3' });
+  lose();
+  await answer().getByRole('alert').waitFor();
+  assert.ok(!(await shownCurl()).includes(keys[0]), 'another command has another key');
+  await form('Credit', { Amount: '2' });
+  await page.getByText('It is not known whether the last one was done.').waitFor();
+  await page.getByRole('tabpanel').getByRole('button', { name: 'Credit', exact: true }).click();
+  await tab.confirm('Send the same request again?', 'Send again');
+  await answer().getByText('Replayed: the first answer again').waitFor();
+  assert.deepEqual(keys, [keys[0], keys[0]]);
+  assert.equal((await stand.get('/wallets/yours')).balance, 1_800);
+  await page.unroute('**/wallets/yours/credit');
 });
