@@ -30,14 +30,8 @@ impl Database {
         let backend = self.backend();
         self.pools().map(|(pool, connection)| {
             let (open, idle, max) = match backend {
-                Backend::Postgres => {
-                    let pool = connection.get_postgres_connection_pool();
-                    (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-                }
-                Backend::Sqlite => {
-                    let pool = connection.get_sqlite_connection_pool();
-                    (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-                }
+                Backend::Postgres => sizes(connection.get_postgres_connection_pool()),
+                Backend::Sqlite => sizes(connection.get_sqlite_connection_pool()),
             };
             // The two are not read at the same moment.
             let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(open);
@@ -58,22 +52,24 @@ impl Database {
         &self,
         (pool, connection): (&'static str, &DatabaseConnection),
     ) -> (&'static str, Duration) {
-        let began = Instant::now();
-        // An error is known from everything else that needs a connection.
         let waited = match self.backend() {
-            Backend::Postgres => {
-                let acquired = connection.get_postgres_connection_pool().acquire().await;
-                let waited = began.elapsed();
-                drop(acquired);
-                waited
-            }
-            Backend::Sqlite => {
-                let acquired = connection.get_sqlite_connection_pool().acquire().await;
-                let waited = began.elapsed();
-                drop(acquired);
-                waited
-            }
+            Backend::Postgres => wait(connection.get_postgres_connection_pool()).await,
+            Backend::Sqlite => wait(connection.get_sqlite_connection_pool()).await,
         };
         (pool, waited)
     }
+}
+
+/// Connections that are open, those of them that are idle, and how many there may be.
+fn sizes<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, usize, u32) {
+    (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+}
+
+async fn wait<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> Duration {
+    let began = Instant::now();
+    // An error is known from everything else that needs a connection.
+    let acquired = pool.acquire().await;
+    let waited = began.elapsed();
+    drop(acquired);
+    waited
 }

@@ -5,21 +5,17 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbErr};
 use wallex_database::{Backend, Row};
 
-/// Joins an outbox row `o` with its event `e`: by its position, which is compared faster than a key
+/// Joins an outbox row `t` with its event `e`: by its position, which is compared faster than a key
 /// of texts, and only if it is the same event still.
-const FROM_OUTBOX: &str = "SELECT o.position, o.tenant, o.wallet_id, o.version, \
-     CAST(o.event_id AS text) AS event_id, coalesce(e.type, o.type) AS type, \
+const FROM_OUTBOX: &str = "coalesce(e.type, t.type) AS type, \
      CAST(coalesce(e.schema_version, 0) AS bigint) AS schema_version, \
-     CAST(e.payload AS text) AS payload, coalesce(e.recorded_at_ms, o.created_at_ms) AS recorded_at_ms, \
-     {o.traceparent} AS traceparent FROM outbox o LEFT JOIN events e ON e.shard = o.shard AND e.position = o.position \
-     AND e.tenant = o.tenant AND e.wallet_id = o.wallet_id AND e.version = o.version \
-     WHERE o.shard = $1 AND o.position > $2 AND o.position <= $3 ORDER BY o.position LIMIT $4";
+     CAST(e.payload AS text) AS payload, \
+     coalesce(e.recorded_at_ms, t.created_at_ms) AS recorded_at_ms \
+     FROM outbox t LEFT JOIN events e ON e.shard = t.shard AND e.position = t.position \
+     AND e.tenant = t.tenant AND e.wallet_id = t.wallet_id AND e.version = t.version";
 
-const FROM_EVENTS: &str = "SELECT e.position, e.tenant, e.wallet_id, e.version, \
-     CAST(e.event_id AS text) AS event_id, e.type, \
-     CAST(e.schema_version AS bigint) AS schema_version, CAST(e.payload AS text) AS payload, \
-     e.recorded_at_ms, {e.traceparent} AS traceparent FROM events e \
-     WHERE e.shard = $1 AND e.position > $2 AND e.position <= $3 ORDER BY e.position LIMIT $4";
+const FROM_EVENTS: &str = "t.type, CAST(t.schema_version AS bigint) AS schema_version, \
+     CAST(t.payload AS text) AS payload, t.recorded_at_ms FROM events t";
 
 /// At most `limit` events of `shard` behind `after`, in the order of positions: the columns
 /// `position`, `tenant`, `wallet_id`, `version`, `event_id`, `type`, `schema_version`, `payload`
@@ -64,9 +60,10 @@ struct Range {
     limit: u32,
 }
 
+/// What is in `range`, each with its position; `from` names what differs, of the rows `t` that are read.
 async fn query(
     conn: &impl ConnectionTrait,
-    sql: &str,
+    from: &str,
     range: Range,
 ) -> Result<Vec<(u64, Row)>, DbErr> {
     let values = [
@@ -76,9 +73,12 @@ async fn query(
         i64::from(range.limit).into(),
     ];
     let backend = Backend::of(conn);
-    let sql = ["o", "e"].into_iter().fold(sql.to_owned(), |sql, table| {
-        sql.replace(&format!("{{{table}.traceparent}}"), &traceparent_of(backend, table))
-    });
+    let sql = format!(
+        "SELECT t.position, t.tenant, t.wallet_id, t.version, CAST(t.event_id AS text) AS event_id, \
+         {} AS traceparent, {from} \
+         WHERE t.shard = $1 AND t.position > $2 AND t.position <= $3 ORDER BY t.position LIMIT $4",
+        traceparent(backend)
+    );
     let rows = conn.query_all_raw(backend.statement(sql, values)).await?;
     rows.into_iter()
         .map(|row| {
@@ -89,14 +89,14 @@ async fn query(
         .collect()
 }
 
-/// The trace in the metadata of the row `table`. Whatever became of that document at rest, it is no
-/// reason to fail.
-fn traceparent_of(backend: Backend, table: &str) -> String {
+/// The trace in the metadata of the row `t`. Whatever became of that document at rest, it is no reason to
+/// fail.
+fn traceparent(backend: Backend) -> &'static str {
     match backend {
-        Backend::Postgres => format!("{table}.metadata ->> 'traceparent'"),
-        Backend::Sqlite => format!(
-            "CASE WHEN json_valid({table}.metadata) \
-             THEN CAST(json_extract({table}.metadata, '$.traceparent') AS text) END"
-        ),
+        Backend::Postgres => "t.metadata ->> 'traceparent'",
+        Backend::Sqlite => {
+            "CASE WHEN json_valid(t.metadata) \
+             THEN CAST(json_extract(t.metadata, '$.traceparent') AS text) END"
+        }
     }
 }

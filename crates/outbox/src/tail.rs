@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wallex_domain::{EventId, WalletEvent};
 use wallex_ports::{Timestamp, Traceparent, WalletKey};
 
-/// Events kept in all shards together, at most, an equal part in each; the oldest go first, but for the last batch.
+/// Events kept in all shards together: an equal part in each, the oldest go first, but for the last batch. A
+/// shard that holds more than its part, since there were fewer shards when it got it, is cut by its next push.
 /// A projector that is further behind reads the database, which is what it does best in large batches.
 const EVENTS_MAX: usize = 8_192;
 
