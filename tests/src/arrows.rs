@@ -47,7 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("wallex-testkit", &["wallex-domain"]),
-    ("wallex-bench", &["wallex-testkit"]),
+    ("wallex-bench", &["wallex-testkit", "wallex-database", "wallex-domain"]),
     ("wallex-chaos", &["wallex-testkit"]),
     ("wallex-tests", &[]),
 ];

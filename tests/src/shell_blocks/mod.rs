@@ -40,7 +40,6 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("docs/DEPLOYMENT.md", "docker build", "no container engine here"),
     ("docs/DEPLOYMENT.md", "sudo install", "it changes the system, and wants systemd"),
     ("docs/DEPLOYMENT.md", "sudo systemd-run", "no systemd here"),
-    ("docs/DEPLOYMENT.md", "kubectl create", "no cluster here"),
     ("docs/DEPLOYMENT.md", "kubectl -n wallex run", "no cluster here"),
     ("docs/DEPLOYMENT.md", "cargo install --path", "it builds everything anew, for minutes"),
     ("docs/DEPLOYMENT.md", "wallex completions", "it writes to the system's folders"),
