@@ -21,8 +21,10 @@ impl Description {
         let paths = self.0.as_object().expect("paths");
         let mut found = paths.iter().filter(|(template, _)| fits(template, path));
         let Some((_, operations)) = found.next() else { return status == 404 };
-        match operations.get(method.as_str().to_lowercase()) {
-            Some(operation) => operation["responses"].get(status.to_string()).is_some(),
+        // Methods have case (RFC 9110, section 9.1): `Get` is another one than `GET`.
+        let mut operations = operations.as_object().into_iter().flatten();
+        match operations.find(|(name, _)| name.to_uppercase() == method.as_str()) {
+            Some((_, operation)) => operation["responses"].get(status.to_string()).is_some(),
             None => status == 405,
         }
     }
