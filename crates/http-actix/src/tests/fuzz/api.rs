@@ -161,11 +161,12 @@ pub fn callers(data: &[u8]) {
         let mut api = running.filter(|api| api.served < SERVED_MAX).unwrap_or_else(Api::closed);
         api.served += 1;
         let api = slot.insert(ManuallyDrop::new(api));
-        check_callers(api, &message);
+        let brings_secret = data.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+        check_callers(api, &message, brings_secret);
     });
 }
 
-fn check_callers(api: &Api, message: &Message) {
+fn check_callers(api: &Api, message: &Message, brings_secret: bool) {
     let before = api.events();
     let nobody = Message { headers: message.without(&AUTHORIZATION), ..message.clone() };
     check(api, &nobody);
@@ -177,7 +178,10 @@ fn check_callers(api: &Api, message: &Message) {
     for bearer in [STRANGER, READER] {
         let reply = api.send(&nobody.clone().from(bearer));
         assert!(reply.status < 500 || reply.status == 504, "{}", reply.text);
-        assert!(bearer == READER || !reply.text.contains(SECRET), "{}", reply.text);
+        // A refusal may repeat what the request itself says.
+        let is_echo = brings_secret && reply.status >= 400;
+        let tells = reply.text.contains(SECRET) && !is_echo;
+        assert!(bearer == READER || !tells, "{}", reply.text);
     }
     assert_eq!(api.events(), before, "who may not has changed something");
     // What the request brings itself, whatever that is.
