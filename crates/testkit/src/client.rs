@@ -37,7 +37,6 @@ impl Client {
     pub fn new(base: impl Into<String>) -> Self {
         install_tls_provider();
         let http = reqwest::Client::builder()
-            .timeout(ANSWER_DEADLINE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
@@ -119,7 +118,8 @@ impl Request {
     /// # Errors
     /// When no whole answer came back.
     pub async fn try_send(self) -> Result<Answer> {
-        let response = self.0.send().await.context("no answer")?;
+        let sent = self.0.timeout(ANSWER_DEADLINE).send();
+        let response = sent.await.context("no answer")?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.context("the answer broke off")?;
         Ok(Answer { status, headers, text })
