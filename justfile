@@ -31,8 +31,8 @@ test: _nextest
     # What a stage may take, in minutes, on 2 cores with nothing built yet. Their sum and that of
     # .ci/run's own tools stay under 45.
     declare -A budget=(
-        [format]=1 [lints]=4 [build]=7 [docs]=2 [doc-tests]=1 [dependencies]=1 [schemathesis]=3 [chaos]=5
-        [browser]=4 [tests]=7
+        [format]=1 [lints]=4 [build]=6 [docs]=2 [doc-tests]=1 [dependencies]=1 [schemathesis]=3 [chaos]=5
+        [browser]=4 [tests]=8
     )
     declare -a took=() wrong=()
 
