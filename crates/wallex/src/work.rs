@@ -63,10 +63,10 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
         },
         None => stop.asked().await,
     }
+    if let Some(seen) = seen {
+        seen.end().await?;
+    }
     let closed = async {
-        if let Some(seen) = seen {
-            seen.end().await?;
-        }
         projections.shutdown().await;
         upkeep.await.context("upkeep failed")?;
         db.close().await;

@@ -21,8 +21,6 @@ const HEAD_BYTES_CUT: usize = 60 * 1024;
 /// What actix is given of HTTP/1.1 before it looks for requests in it. It takes out all that it finds, each
 /// with a few KiB of its own, and reads 128 KiB: megabytes for whoever sends many requests at once.
 const STEP_BYTES: usize = 4 * 1024;
-/// How much is read of the requests behind one that is being answered, until it is.
-const AHEAD_BYTES_MAX: usize = 4 * 1024;
 /// How long an HTTP/2 connection may go without another request while it has answers to take, on
 /// top of the silence that it may keep: longer than any command or read takes.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
@@ -50,8 +48,6 @@ pub(crate) struct Guarded {
     timer: Timer,
     reading: Reading,
     writing: Writing,
-    /// Bytes that were read while requests were being answered, since there was none.
-    ahead: usize,
     /// Bytes that were read since actix looked for requests.
     step: usize,
     _place: Place,
@@ -89,7 +85,6 @@ impl Guarded {
             timer: Timer::default(),
             reading: Reading::default(),
             writing: Writing::default(),
-            ahead: 0,
             step: 0,
             _place: place,
         }
@@ -128,24 +123,8 @@ impl Guarded {
         !self.watch.multiplexed && !self.watch.is_busy() && !self.watch.is_unread()
     }
 
-    /// How much may be read now of what comes behind the request that is being answered; `None` when that
-    /// is not what would be read.
-    fn ahead_left(&mut self) -> Option<usize> {
-        if self.watch.multiplexed {
-            return None;
-        }
-        if !self.watch.is_busy() {
-            self.ahead = 0;
-            return None;
-        }
-        (!self.watch.is_unread()).then(|| AHEAD_BYTES_MAX - self.ahead.min(AHEAD_BYTES_MAX))
-    }
-
     fn has_read(&mut self, bytes: usize) {
         self.step += bytes;
-        if self.watch.is_busy() {
-            self.ahead += bytes;
-        }
         if bytes == 0 || !self.expects_head() {
             return;
         }
@@ -190,14 +169,15 @@ impl Guarded {
         }))
     }
 
-    /// Reads at most `bytes_max`, which is less than `buf` has room for.
+    /// Reads at most `bytes_max`.
     fn read_some(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
         bytes_max: usize,
     ) -> Poll<io::Result<()>> {
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(bytes_max));
+        let room = bytes_max.min(buf.remaining());
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
         let read = Pin::new(&mut self.io).poll_read(cx, &mut part);
         let bytes = part.filled().len();
         buf.advance(bytes);
@@ -216,12 +196,6 @@ impl AsyncRead for Guarded {
             return Poll::Ready(Err(cut("flood")));
         }
         this.catch_up();
-        let ahead = this.ahead_left();
-        if ahead == Some(0) {
-            this.watch.hold(cx.waker());
-            this.check(cx)?;
-            return Poll::Pending;
-        }
         if !this.watch.multiplexed && this.step >= STEP_BYTES {
             this.step = 0;
             cx.waker().wake_by_ref();
@@ -239,12 +213,12 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        let most = if this.expects_head() { left } else { ahead.unwrap_or(usize::MAX) };
-        let most = if this.watch.multiplexed { most } else { most.min(STEP_BYTES - this.step) };
-        let read = if buf.remaining() > most {
-            this.read_some(cx, buf, most)
-        } else {
+        let read = if this.watch.multiplexed {
             Pin::new(&mut this.io).poll_read(cx, buf)
+        } else {
+            let step = STEP_BYTES - this.step;
+            let most = if this.expects_head() { step.min(left) } else { step };
+            this.read_some(cx, buf, most)
         };
         match read {
             Poll::Ready(Ok(())) => this.has_read(buf.filled().len() - before),

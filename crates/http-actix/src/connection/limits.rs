@@ -100,3 +100,25 @@ impl MessageBody for Answering {
         Poll::Ready(Some(Ok(this.rest.split_to(piece))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_answer_is_handed_out_in_pieces() {
+        let whole =
+            Bytes::from((0..=u8::MAX).cycle().take(2 * PIECE_BYTES + 1).collect::<Vec<_>>());
+        let body = BoxBody::new(whole.clone());
+        let mut answer = Answering { body, rest: Bytes::new(), open: None };
+        let mut pieces = Vec::new();
+        while let Some(piece) = poll_fn(|cx| Pin::new(&mut answer).poll_next(cx)).await {
+            pieces.push(piece.expect("a piece"));
+        }
+        let lengths: Vec<usize> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(lengths, [PIECE_BYTES, PIECE_BYTES, 1]);
+        assert_eq!(pieces.concat(), whole);
+    }
+}

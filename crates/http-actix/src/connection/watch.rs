@@ -1,8 +1,7 @@
 //! What the requests of a connection tell the guard around its socket.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::task::Waker;
 
 use actix_web::HttpRequest;
 
@@ -21,8 +20,6 @@ pub(crate) struct Watch {
     heads: Cell<u64>,
     parts: Cell<u64>,
     unread: Cell<bool>,
-    /// Whoever waits for the moment when there is a reason to read on.
-    held: RefCell<Option<Waker>>,
 }
 
 impl Watch {
@@ -34,7 +31,6 @@ impl Watch {
             heads: Cell::new(0),
             parts: Cell::new(0),
             unread: Cell::new(false),
-            held: RefCell::default(),
         })
     }
 
@@ -43,9 +39,6 @@ impl Watch {
         self.heads.set(self.heads.get().wrapping_add(1));
         self.open.set(self.open.get() + 1);
         self.unread.set(has_body);
-        if has_body {
-            self.read_on();
-        }
         Open(Rc::clone(self))
     }
 
@@ -69,17 +62,6 @@ impl Watch {
     /// it is a request: actix closes the connection.
     pub(super) fn is_unread(&self) -> bool {
         self.unread.get()
-    }
-
-    /// Wakes the task of `waker` when the requests so far were answered, or one of them has a body.
-    pub(super) fn hold(&self, waker: &Waker) {
-        self.held.replace(Some(waker.clone()));
-    }
-
-    fn read_on(&self) {
-        if let Some(waker) = self.held.take() {
-            waker.wake();
-        }
     }
 
     /// Whether it has more requests at once than it may.
@@ -108,9 +90,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
-        if !self.0.is_busy() {
-            self.0.read_on();
-        }
     }
 }
 
