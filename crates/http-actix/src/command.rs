@@ -82,7 +82,7 @@ async fn receive<S, B: RequestBody>(
     api: &Api,
     subject: impl FnOnce(&mut Errors) -> Option<(S, Precondition)>,
 ) -> Result<Received<S, B>, Problem> {
-    let settings = &api.state.settings;
+    let settings = &api.state.operations.settings;
     let bytes = body::read(req, payload, settings).await?;
     let mut errors = Errors::default();
     correlation::of(req).check(&mut errors);
@@ -131,7 +131,8 @@ async fn execute(
     let is_creation = matches!(command.action, Action::Create(_));
     let started = Instant::now();
     let waiting = api.state.lane.execute(command).instrument(span.clone());
-    let answered = tokio::time::timeout(api.state.settings.command_timeout, waiting).await;
+    let answered =
+        tokio::time::timeout(api.state.operations.settings.command_timeout, waiting).await;
     api.live.recorder.command(did(is_creation, &answered), started.elapsed());
     let answer = answered.map_err(|_| Problem::outcome_unknown())??;
     span.record("idempotency.replayed", answer.replayed);

@@ -41,7 +41,7 @@ pub(crate) async fn console(req: HttpRequest, api: Data<Api>) -> Result<HttpResp
 }
 
 fn require_console(req: &HttpRequest, api: &Api) -> Result<(), Problem> {
-    if api.state.settings.console { Ok(()) } else { Err(not_found(req)) }
+    if api.state.operations.settings.console { Ok(()) } else { Err(not_found(req)) }
 }
 
 /// Whether the client has what `etag` names (RFC 9110, section 13.1.2).

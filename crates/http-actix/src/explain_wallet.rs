@@ -165,7 +165,7 @@ pub(crate) async fn explain_wallet(
         };
         wallex_application::explain_wallet(ports, &key, EVENTS_MAX).await
     };
-    let explanation = read::within(&api, api.state.settings.read_timeout, reading)
+    let explanation = read::within(&api, api.state.operations.settings.read_timeout, reading)
         .await?
         .ok_or_else(|| Problem::wallet_not_found(&wallet_id))?;
     Ok(HttpResponse::Ok().json(ExplanationJson::from(&explanation)))

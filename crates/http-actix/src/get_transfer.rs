@@ -77,7 +77,7 @@ pub(crate) async fn get_transfer(
 
     let tenant = access::caller(&req).tenant.clone();
     let models = api.state.read_models.clone();
-    let wait = api.state.settings.projection_wait;
+    let wait = api.state.operations.settings.projection_wait;
     let reading = async move {
         wallex_application::get_transfer(models.as_ref(), &tenant, transfer_id, wait).await
     };

@@ -58,7 +58,7 @@ pub(crate) async fn get_wallet(req: HttpRequest, api: Data<Api>) -> Result<HttpR
 async fn current(api: &Api, key: WalletKey) -> Result<Option<HttpResponse>, Problem> {
     let wallets = api.state.wallets.clone();
     let reading = async move { wallex_application::get_wallet(wallets.as_ref(), key).await };
-    let state = read::within(api, api.state.settings.read_timeout, reading).await?;
+    let state = read::within(api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(state.map(|state| respond(HttpResponse::Ok(), &state)))
 }
 
@@ -68,7 +68,7 @@ async fn eventual(
     min_version: Option<u64>,
 ) -> Result<Option<HttpResponse>, Problem> {
     let (models, wallets) = (api.state.read_models.clone(), api.state.wallets.clone());
-    let wait = api.state.settings.projection_wait;
+    let wait = api.state.operations.settings.projection_wait;
     let reading = async move {
         let (models, wallets) = (models.as_ref(), wallets.as_ref());
         wallex_application::get_projected_wallet(models, wallets, &key, min_version, wait).await

@@ -131,7 +131,7 @@ pub(crate) async fn list_events(req: HttpRequest, api: Data<Api>) -> Result<Http
         let (events, wallets) = (events.as_ref(), wallets.as_ref());
         wallex_application::list_events(events, wallets, &key, after_version, limit).await
     };
-    let page = read::within(&api, api.state.settings.read_timeout, reading)
+    let page = read::within(&api, api.state.operations.settings.read_timeout, reading)
         .await?
         .ok_or_else(|| Problem::wallet_not_found(&wallet_id))?;
     Ok(HttpResponse::Ok().json(EventPageJson::from(&page)))

@@ -73,7 +73,7 @@ pub(crate) async fn list_ledger(req: HttpRequest, api: Data<Api>) -> Result<Http
     let tenant = access::caller(&req).tenant.clone();
     let key = WalletKey { tenant, wallet_id: wallet_id.clone() };
     let (models, wallets) = (api.state.read_models.clone(), api.state.wallets.clone());
-    let wait = api.state.settings.projection_wait;
+    let wait = api.state.operations.settings.projection_wait;
     let reading = async move {
         let (models, wallets) = (models.as_ref(), wallets.as_ref());
         wallex_application::list_ledger(models, wallets, &key, &query, wait).await

@@ -78,6 +78,6 @@ pub(crate) async fn list_wallets(
         let (models, after) = (models.as_ref(), after.as_ref());
         wallex_application::list_wallets(models, &tenant, &owner_id, after, limit).await
     };
-    let page = read::within(&api, api.state.settings.read_timeout, reading).await?;
+    let page = read::within(&api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(projected::ok(&page.positions).json(WalletPageJson::from(&page.value)))
 }

@@ -29,7 +29,7 @@ where
 /// Waiting comes on top of reading: a projection that is behind is told as that, never as a
 /// database that does not answer.
 fn deadline(api: &Api) -> Duration {
-    let settings = &api.state.settings;
+    let settings = &api.state.operations.settings;
     settings.read_timeout.saturating_add(settings.projection_wait)
 }
 

@@ -19,11 +19,11 @@ use crate::RateLimits;
 use crate::live::Live;
 use crate::rate_limit::RateLimiter;
 
-/// Everything that the handlers need from the outside.
+/// Everything that the handlers of the API need from the outside.
 #[derive(Clone)]
 pub struct ApiState {
-    /// Decides who comes in.
-    pub admission: Arc<dyn Admission>,
+    /// What every server needs.
+    pub operations: OperationsState,
     /// Where it is recorded what operators do.
     pub audit: Arc<dyn AuditLog>,
     /// Where commands go.
@@ -40,22 +40,12 @@ pub struct ApiState {
     pub recovery: Arc<dyn Recovery>,
     /// Reads the projections.
     pub read_models: Arc<dyn ReadModels>,
-    /// Asks the database whether it can serve.
-    pub readiness: Arc<dyn Readiness>,
-    /// Renders `/metrics`; `None` when nothing is measured.
-    pub metrics: Option<Arc<dyn MetricsSource>>,
     /// Says when samples were taken.
     pub clock: Arc<dyn Clock>,
-    /// Makes correlation ids for requests that bring none.
-    pub ids: Arc<dyn IdGenerator>,
-    /// Says when the server is about to stop.
-    pub lifecycle: Lifecycle,
-    /// How the API behaves.
-    pub settings: ApiSettings,
 }
 
-/// What a server needs that has no API, only what an orchestrator and Prometheus ask for; the fields are
-/// those of [`ApiState`].
+/// What every server needs, also one that has no API: what decides who comes in, and what an orchestrator and
+/// Prometheus ask for.
 #[derive(Clone)]
 pub struct OperationsState {
     /// Decides who comes in.
@@ -204,14 +194,7 @@ pub(crate) struct Api {
 impl Api {
     /// Must be called on the runtime that the lane runs on.
     pub(crate) fn new(state: ApiState) -> Self {
-        let operations = Arc::new(Operations::new(OperationsState {
-            admission: Arc::clone(&state.admission),
-            readiness: Arc::clone(&state.readiness),
-            metrics: state.metrics.clone(),
-            ids: Arc::clone(&state.ids),
-            lifecycle: state.lifecycle.clone(),
-            settings: state.settings.clone(),
-        }));
+        let operations = Arc::new(Operations::new(state.operations.clone()));
         let live = Live::start(&state);
         Self { state, operations, live }
     }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use wallex_application::{CommandLane, GroupedWallets, LanePorts, LaneTask};
 use wallex_database::Database;
 use wallex_http_actix::{
-    ApiSettings, ApiState, JsonAnswers, Lifecycle, ServerSettings, Tls, server,
+    ApiSettings, ApiState, JsonAnswers, Lifecycle, OperationsState, ServerSettings, Tls, server,
 };
 use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_jwt::JwtAuthenticator;
@@ -175,7 +175,14 @@ impl Running {
         let projections = Projections::start(config, &db, tail, auto_start, commands.committed());
         let lifecycle = Lifecycle::new();
         let state = ApiState {
-            admission: access.door,
+            operations: OperationsState {
+                admission: access.door,
+                readiness: Arc::clone(&readiness),
+                metrics: metrics.source(Arc::clone(&db)),
+                ids: Arc::new(UuidV7Ids),
+                lifecycle: lifecycle.clone(),
+                settings: api_settings(config),
+            },
             audit: access.audit,
             lane: commands,
             wallets: Arc::new(GroupedWallets::spawn(readers)),
@@ -184,12 +191,7 @@ impl Running {
             projectors: Arc::clone(&projections.projectors),
             dead_letters: Arc::clone(&projections.dead_letters),
             recovery: projections.recovery.clone(),
-            readiness: Arc::clone(&readiness),
-            metrics: metrics.source(Arc::clone(&db)),
             clock: Arc::new(SystemClock),
-            ids: Arc::new(UuidV7Ids),
-            lifecycle: lifecycle.clone(),
-            settings: api_settings(config),
         };
         let server = server(listener, state, &server_settings(config), tls)
             .context("the HTTP server can't be started")?;

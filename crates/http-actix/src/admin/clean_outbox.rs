@@ -47,11 +47,12 @@ pub(crate) async fn clean_outbox(
 ) -> Result<HttpResponse, Problem> {
     let ((), older_than_ms) =
         receive::write(&req, payload, &api, receive::nothing_named, read_body).await?;
-    let retention = api.state.settings.outbox_retention;
+    let retention = api.state.operations.settings.outbox_retention;
     let older_than_ms = older_than_ms.unwrap_or_else(|| whole_ms(retention));
     let recovery = receive::audited(&req, &api, &api.state.recovery);
     let working = async move { recovery.clean_outbox(older_than_ms).await };
-    let deleted = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
+    let deleted =
+        receive::carry_out(&api, api.state.operations.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(CleanupJson { deleted }))
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn get_dead_letter(
     check_letter(&access::caller(&req), &wallet)?;
     let dead_letters = Arc::clone(&api.state.dead_letters);
     let reading = async move { dead_letters.show(&projector, &wallet).await };
-    let (letter, event) = read::within(&api, api.state.settings.read_timeout, reading).await?;
+    let (letter, event) =
+        read::within(&api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(HttpResponse::Ok().json(DeadLetterDetailJson::new(&letter, event.as_ref())))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn get_operation(
     let id = receive::read(&req, |_, errors| in_path(&req, "id", errors, parse_id))?;
     let operations = Arc::clone(&api.state.recovery);
     let reading = async move { operations.operation(id).await };
-    let operation = read::within(&api, api.state.settings.read_timeout, reading)
+    let operation = read::within(&api, api.state.operations.settings.read_timeout, reading)
         .await?
         .filter(|operation| recovery::sees(&access::caller(&req), &operation.scope))
         .ok_or_else(|| not_found(id))?;

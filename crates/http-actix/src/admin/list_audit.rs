@@ -61,7 +61,7 @@ pub(crate) async fn list_audit(req: HttpRequest, api: Data<Api>) -> Result<HttpR
         // One more tells whether there is another page.
         if is_theirs { log.list(&filter, limit + 1).await } else { Ok(Vec::new()) }
     };
-    let lines = read::within(&api, api.state.settings.read_timeout, reading).await?;
+    let lines = read::within(&api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(HttpResponse::Ok().json(page_of(lines, limit)))
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn list_dead_letters(
             .list(tenant.as_ref(), page.projector.as_deref(), after, page.limit + 1)
             .await?)
     };
-    let letters = read::within(&api, state.settings.read_timeout, reading).await?;
+    let letters = read::within(&api, state.operations.settings.read_timeout, reading).await?;
     Ok(HttpResponse::Ok().json(page_of(letters, limit)))
 }
 

@@ -34,6 +34,6 @@ pub(crate) async fn list_projectors(
     receive::read(&req, |_, _| Some(()))?;
     let projectors = Arc::clone(&api.state.projectors);
     let reading = async move { projectors.status().await };
-    let statuses = read::within(&api, api.state.settings.read_timeout, reading).await?;
+    let statuses = read::within(&api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(HttpResponse::Ok().json(ProjectorListJson::from(statuses.as_slice())))
 }

@@ -60,7 +60,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 )]
 pub(crate) async fn live(req: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     receive::read(&req, |_, _| Some(()))?;
-    if api.state.lifecycle.is_draining() {
+    if api.state.operations.lifecycle.is_draining() {
         return Err(Problem::shutting_down());
     }
     let mut response = HttpResponse::Ok();
@@ -98,7 +98,7 @@ async fn tell(
     sender: mpsc::Sender<Bytes>,
 ) {
     let mut refused = pin!(until_refused(&api, bearer.as_deref()));
-    let mut draining = pin!(api.state.lifecycle.draining());
+    let mut draining = pin!(api.state.operations.lifecycle.draining());
     let mut heartbeat = interval(HEARTBEAT_INTERVAL);
     let mut next = history(&std::mem::take(&mut listener.history), viewer);
     loop {

@@ -28,6 +28,6 @@ pub(crate) async fn outbox(req: HttpRequest, api: Data<Api>) -> Result<HttpRespo
     receive::read(&req, |_, _| Some(()))?;
     let recovery = Arc::clone(&api.state.recovery);
     let reading = async move { recovery.outbox().await };
-    let shards = read::within(&api, api.state.settings.read_timeout, reading).await?;
+    let shards = read::within(&api, api.state.operations.settings.read_timeout, reading).await?;
     Ok(HttpResponse::Ok().json(OutboxJson::from(shards.as_slice())))
 }

@@ -46,7 +46,7 @@ pub(super) async fn write<S, B>(
     subject: impl FnOnce(&mut Query, &mut Errors) -> Option<S>,
     fields: impl FnOnce(&mut Fields<'_>) -> Option<B>,
 ) -> Result<(S, B), Problem> {
-    let bytes = body::read_optional(req, payload, &api.state.settings).await?;
+    let bytes = body::read_optional(req, payload, &api.state.operations.settings).await?;
     let mut errors = Errors::default();
     correlation::of(req).check(&mut errors);
     let mut query = Query::of(req, &mut errors);

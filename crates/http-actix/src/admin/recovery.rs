@@ -110,7 +110,8 @@ pub(super) async fn begin(
     }
     let recovery = receive::audited(req, api, &api.state.recovery);
     let working = async move { recovery.begin(kind, scope).await };
-    let begun = receive::carry_out(api, api.state.settings.command_timeout, working).await;
+    let begun =
+        receive::carry_out(api, api.state.operations.settings.command_timeout, working).await;
     let operation = begun.map_err(|problem| match problem.code() {
         // It may be about another tenant's wallet.
         Code::OperationRunning if !caller.is_operator() => Problem::another_running(),

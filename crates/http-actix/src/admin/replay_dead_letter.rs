@@ -37,6 +37,7 @@ pub(crate) async fn replay_dead_letter(
     check_letter(&access::caller(&req), &wallet)?;
     let dead_letters = receive::audited(&req, &api, &api.state.dead_letters);
     let working = async move { dead_letters.replay(&projector, &wallet).await };
-    let replay = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
+    let replay =
+        receive::carry_out(&api, api.state.operations.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(ReplayJson::from(&replay)))
 }

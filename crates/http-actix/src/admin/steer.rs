@@ -34,6 +34,7 @@ pub(super) async fn steer(
         statuses.retain(|status| status.projector == name);
         Ok::<_, SteerError>(statuses)
     };
-    let statuses = receive::carry_out(api, api.state.settings.command_timeout, working).await?;
+    let statuses =
+        receive::carry_out(api, api.state.operations.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(ProjectorListJson::from(statuses.as_slice())))
 }

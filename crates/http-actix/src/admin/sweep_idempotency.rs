@@ -31,6 +31,7 @@ pub(crate) async fn sweep_idempotency(
     let ((), ()) = receive::write(&req, payload, &api, nothing_named, no_fields).await?;
     let recovery = receive::audited(&req, &api, &api.state.recovery);
     let working = async move { recovery.sweep_idempotency().await };
-    let deleted = receive::carry_out(&api, api.state.settings.command_timeout, working).await?;
+    let deleted =
+        receive::carry_out(&api, api.state.operations.settings.command_timeout, working).await?;
     Ok(HttpResponse::Ok().json(CleanupJson { deleted }))
 }

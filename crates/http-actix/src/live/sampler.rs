@@ -50,7 +50,7 @@ async fn sample(live: Arc<Live>, state: ApiState) {
     loop {
         tokio::select! {
             biased;
-            () = state.lifecycle.draining() => return,
+            () = state.operations.lifecycle.draining() => return,
             _ = ticks.tick() => {}
         }
         let now = Instant::now();

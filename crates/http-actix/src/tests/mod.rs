@@ -58,7 +58,7 @@ use self::gate::{Gate, Journal};
 use self::memory::{Memory, NewYear};
 use self::projections::Projections;
 use crate::server::{State, app};
-use crate::{ApiSettings, ApiState, JsonAnswers, Lifecycle};
+use crate::{ApiSettings, ApiState, JsonAnswers, Lifecycle, OperationsState};
 
 /// What came back.
 struct Reply {
@@ -144,7 +144,14 @@ impl Harness {
         };
         let (lane, task) = CommandLane::spawn(ports, self.lane.clone());
         let state = ApiState {
-            admission: self.gate.clone(),
+            operations: OperationsState {
+                admission: self.gate.clone(),
+                readiness: store.clone(),
+                metrics: Some(store.clone()),
+                ids: store.clone(),
+                lifecycle: self.lifecycle.clone(),
+                settings: self.settings.clone(),
+            },
             audit: self.journal.clone(),
             lane,
             wallets: store.clone(),
@@ -153,12 +160,7 @@ impl Harness {
             dead_letters: self.steered.clone(),
             recovery: self.steered.clone(),
             read_models: self.projections.clone(),
-            readiness: store.clone(),
-            metrics: Some(store.clone()),
             clock: Arc::new(NewYear),
-            ids: store,
-            lifecycle: self.lifecycle.clone(),
-            settings: self.settings.clone(),
         };
         (state, task)
     }
