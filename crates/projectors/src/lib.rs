@@ -32,7 +32,7 @@ mod tests;
 pub use checkpoint::{FROZEN_MS_MAX, Seat};
 pub use event::{Batch, Discarded, Event};
 pub use ledger::{Ledger, project_ledger};
-pub use letters::{LetterStore, LetterTransaction, Letters, SqlDeadLetters, SqlLetters};
+pub use letters::{LetterStore, LetterTransaction, Letters};
 pub use parking::{Filled, Parking};
 pub use projector::{ApplyError, Poison, Projector};
 pub use queries::SqlReadModels;

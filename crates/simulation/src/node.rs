@@ -21,7 +21,7 @@ pub(crate) struct Node {
     pub(crate) ports: Arc<NodePorts>,
     pub(crate) operations: Operations,
     /// The dead letters, by hand.
-    pub(crate) letters: Arc<Letters<SimulatedLetters>>,
+    pub(crate) letters: Arc<Letters>,
     running: Mutex<Option<(LaneTask, Workers)>>,
 }
 
@@ -66,8 +66,10 @@ pub(crate) fn start(world: &Arc<World>, index: usize) {
     let workers = Workers::start(&ports, &lane);
     let operations = operations(&ports);
     tokio::spawn(upkeep(operations.clone(), Arc::clone(&world)));
-    let letters =
-        Arc::new(Letters::on(SimulatedLetters { ports: Arc::clone(&ports), asked: None }));
+    let letters = Arc::new(Letters::on(Arc::new(SimulatedLetters {
+        ports: Arc::clone(&ports),
+        asked: None,
+    })));
     let running = Mutex::new(Some((task, workers)));
     world.nodes()[index] = Some(Arc::new(Node { life, lane, ports, operations, letters, running }));
 }
@@ -75,7 +77,7 @@ pub(crate) fn start(world: &Arc<World>, index: usize) {
 fn operations(ports: &Arc<NodePorts>) -> Operations {
     let asked = Arc::<Asked>::default();
     let letters = SimulatedLetters { ports: Arc::clone(ports), asked: Some(Arc::clone(&asked)) };
-    let letters = Letters::on(letters);
+    let letters = Letters::on(Arc::new(letters));
     let store = SimulatedRecoveryStore { ports: Arc::clone(ports), asked };
     Operations::new(Arc::new(store), Arc::new(letters), ports.clone())
 }

@@ -8,8 +8,8 @@ use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_outbox::Tail;
 use wallex_ports::{DeadLetters, IdGenerator, Projectors, ReadModels};
 use wallex_projectors::{
-    RecoverySettings, SqlDeadLetters, SqlProjectors, SqlReadModels, SqlRecovery, WorkerTasks,
-    Workers, projectors,
+    Letters, RecoverySettings, SqlProjectors, SqlReadModels, SqlRecovery, WorkerTasks, Workers,
+    projectors,
 };
 
 use crate::adapters::UuidV7Ids;
@@ -40,7 +40,7 @@ impl Projections {
         let applied = watch::Sender::new(0);
         let read_models = SqlReadModels::new(Arc::clone(db), applied.subscribe());
         let dead_letters: Arc<dyn DeadLetters> =
-            Arc::new(SqlDeadLetters::new(Arc::clone(db), Arc::clone(&all)));
+            Arc::new(Letters::sql(Arc::clone(db), Arc::clone(&all)));
         let recovery = SqlRecovery::new(
             Arc::clone(db),
             Arc::clone(&all),

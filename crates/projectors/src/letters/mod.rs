@@ -3,6 +3,8 @@
 mod sql;
 mod store;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::DbErr;
 use wallex_database::read_error;
@@ -13,7 +15,6 @@ use wallex_ports::{
 
 #[cfg(test)]
 pub(crate) use sql::postpone;
-pub use sql::{SqlDeadLetters, SqlLetters};
 pub use store::{LetterStore, LetterTransaction};
 
 use crate::event::{Batch, Event};
@@ -25,20 +26,20 @@ const CHUNK_EVENTS_MAX: u32 = 500;
 const ROUNDS_MAX: u32 = 8;
 
 /// The dead letters of a store.
-pub struct Letters<S> {
-    pub(crate) store: S,
+pub struct Letters {
+    pub(crate) store: Arc<dyn LetterStore>,
 }
 
-impl<S: LetterStore> Letters<S> {
+impl Letters {
     /// Those of `store`.
     #[must_use]
-    pub fn on(store: S) -> Self {
+    pub fn on(store: Arc<dyn LetterStore>) -> Self {
         Self { store }
     }
 }
 
 #[async_trait]
-impl<S: LetterStore> DeadLetters for Letters<S> {
+impl DeadLetters for Letters {
     async fn list(
         &self,
         tenant: Option<&TenantId>,
@@ -60,7 +61,7 @@ impl<S: LetterStore> DeadLetters for Letters<S> {
     }
 
     async fn replay(&self, projector: &str, wallet: &WalletKey) -> Result<Replay, DeadLetterError> {
-        replay(&self.store, projector, wallet).await
+        replay(&*self.store, projector, wallet).await
     }
 
     async fn discard(
@@ -70,7 +71,7 @@ impl<S: LetterStore> DeadLetters for Letters<S> {
         version: u64,
         reason: &str,
     ) -> Result<Replay, DeadLetterError> {
-        discard(&self.store, projector, wallet, version, reason).await
+        discard(&*self.store, projector, wallet, version, reason).await
     }
 }
 

@@ -21,19 +21,16 @@ const LETTER: &str = "SELECT d.projector, d.tenant, d.wallet_id, CAST(d.shard AS
      coalesce((SELECT max(e.version) FROM events e WHERE e.shard = d.shard \
      AND e.tenant = d.tenant AND e.wallet_id = d.wallet_id), 0) AS last_version FROM dead_letters d";
 
-/// The dead letters of a database.
-pub type SqlDeadLetters = Letters<SqlLetters>;
-
-impl SqlDeadLetters {
-    /// On `db`, for the wallets that `projectors` have parked.
+impl Letters {
+    /// Those of a database: the wallets that `projectors` have parked.
     #[must_use]
-    pub fn new(db: Arc<Database>, projectors: Arc<[Arc<dyn Projector>]>) -> Self {
-        Self::on(SqlLetters { db, projectors })
+    pub fn sql(db: Arc<Database>, projectors: Arc<[Arc<dyn Projector>]>) -> Self {
+        Self::on(Arc::new(SqlLetters { db, projectors }))
     }
 }
 
 /// [`LetterStore`] over the database.
-pub struct SqlLetters {
+struct SqlLetters {
     db: Arc<Database>,
     projectors: Arc<[Arc<dyn Projector>]>,
 }

@@ -20,9 +20,7 @@ use wallex_ports::{
 use wallex_testkit::{TempDatabase, eventually};
 use wallex_unit_of_work::SqlCommitter;
 
-use crate::{
-    Projector, SqlDeadLetters, SqlProjectors, WorkerSettings, WorkerTasks, Workers, projectors,
-};
+use crate::{Letters, Projector, SqlProjectors, WorkerSettings, WorkerTasks, Workers, projectors};
 
 pub(super) fn key(wallet_id: &str) -> WalletKey {
     let wallet_id = WalletId::parse(wallet_id).expect("valid");
@@ -155,8 +153,8 @@ impl World {
         SqlProjectors::new(Arc::clone(&self.db))
     }
 
-    pub(super) fn letters(&self) -> SqlDeadLetters {
-        SqlDeadLetters::new(Arc::clone(&self.db), projectors())
+    pub(super) fn letters(&self) -> Letters {
+        Letters::sql(Arc::clone(&self.db), projectors())
     }
 
     /// Waits until a projector has processed everything.

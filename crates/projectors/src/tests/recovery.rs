@@ -15,8 +15,8 @@ use wallex_testkit::{TempDatabase, eventually};
 
 use super::fixture::World;
 use crate::{
-    ApplyError, Batch, Findings, Ledger, Mode, Projector, ReadModel, RecoverySettings,
-    SqlDeadLetters, SqlRecovery, Stretch, projectors,
+    ApplyError, Batch, Findings, Ledger, Letters, Mode, Projector, ReadModel, RecoverySettings,
+    SqlRecovery, Stretch, projectors,
 };
 
 struct Ids;
@@ -71,7 +71,7 @@ impl Projector for Watched {
 pub(super) fn recovery_on(
     db: Arc<Database>,
     projectors: Arc<[Arc<dyn Projector>]>,
-    letters: SqlDeadLetters,
+    letters: Letters,
     page: u32,
 ) -> SqlRecovery {
     let settings = RecoverySettings { page_events_max: Some(page) };

@@ -16,10 +16,10 @@ use wallex_testkit::{Proxy, TempDatabase, block_on, eventually, on_both_database
 
 use super::fixture::{World, key};
 use super::recovery::recovery_on;
-use crate::letters::{LetterStore as _, poison_of};
+use crate::letters::poison_of;
 use crate::{
-    ApplyError, Batch, Discarded, Findings, Ledger, Mode, Projector, ReadModel, SqlDeadLetters,
-    Stretch, WorkerSettings, WorkerTasks, Workers, projectors,
+    ApplyError, Batch, Discarded, Findings, Ledger, Letters, Mode, Projector, ReadModel, Stretch,
+    WorkerSettings, WorkerTasks, Workers, projectors,
 };
 
 on_both_databases!(an_idle_worker_notices_that_its_checkpoint_was_taken_back);
@@ -160,7 +160,7 @@ fn a_network_that_forgets_a_replay_stops_no_retry() {
         let paused = Arc::new(Paused::default());
         let replaying: Arc<[Arc<dyn Projector>]> =
             Arc::new([Arc::<Paused>::clone(&paused), Arc::new(ReadModel)]);
-        let letters = SqlDeadLetters::new(Arc::clone(&db), replaying);
+        let letters = Letters::sql(Arc::clone(&db), replaying);
         let recovery = recovery_on(db, projectors(), letters, 1);
         for replayed in [2, 0] {
             let begun = recovery.begin(OperationKind::Retry, Scope::All).await.expect("begun");
@@ -185,7 +185,7 @@ fn no_statement_about_a_letter_waits_without_end() {
         let world = parked().await;
         let (proxy, behind_proxy) = Proxy::before(&world.database).await;
         let db = impatient(&behind_proxy).await;
-        let letters = &SqlDeadLetters::new(Arc::clone(&db), projectors());
+        let letters = &Letters::sql(Arc::clone(&db), projectors());
         let a = &key("a");
         let (letter, _) = &letters.show("ledger", a).await.expect("parked");
         let poison = &poison_of(letter);

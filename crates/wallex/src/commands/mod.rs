@@ -34,7 +34,7 @@ use wallex_idempotency::SqlIdempotencyRecords;
 use wallex_migrations::SchemaReadiness;
 use wallex_ports::{Actor, ApiKeys, AuditLog, DeadLetters, Projectors, Readiness, Recovery};
 use wallex_projectors::{
-    RecoverySettings, SqlDeadLetters, SqlProjectors, SqlRecovery, projectors as all_projectors,
+    Letters, RecoverySettings, SqlProjectors, SqlRecovery, projectors as all_projectors,
 };
 
 pub(crate) use self::verify::{export as verify_export, generate_key};
@@ -124,7 +124,7 @@ pub(crate) async fn run(config: &Config, command: &Command) -> anyhow::Result<Ou
         return outcome;
     }
     let dead_letters: Arc<dyn DeadLetters> =
-        Arc::new(SqlDeadLetters::new(Arc::clone(&db), all_projectors()));
+        Arc::new(Letters::sql(Arc::clone(&db), all_projectors()));
     let recovery = Arc::new(SqlRecovery::new(
         Arc::clone(&db),
         all_projectors(),
