@@ -1,6 +1,7 @@
 //! `GET /livez`, `/readyz`, `/metrics`, and routes that there are none of.
 
-use wallex_testkit::{Server, TempDatabase, on_both_databases};
+use serde_json::json;
+use wallex_testkit::{Inspector, Server, TempDatabase, block_on, eventually, on_both_databases};
 
 use crate::support::create;
 
@@ -52,4 +53,34 @@ async fn unknown_routes_and_methods_are_problems(database: TempDatabase) {
         let allow = answer.header("allow").expect("a 405 says what is allowed");
         assert!(allow.split(", ").any(|method| method == allowed), "{method} {path}: {allow}");
     }
+}
+
+/// As when its password was changed, or it is being restored.
+#[test]
+fn a_database_that_lets_nobody_in_any_more_is_unavailable_and_no_defect() {
+    block_on(async {
+        let (database, other) = (TempDatabase::postgres().await, TempDatabase::postgres().await);
+        let beside = Inspector::open(&other).await;
+        let name = database.url().rsplit_once('/').expect("a name").1;
+        let server = Server::start(&database).await;
+        let client = server.client();
+        create(client, "w", 1).await;
+        beside.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+        let all = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        beside.execute(&all).await;
+        let credit = || client.post("/wallets/w/credit", &json!({ "amount": 1 })).key("once");
+        // The first may have been on its way when its connection ended.
+        credit().await.is(503);
+        for _ in 0..3 {
+            credit().await.is_problem(503, "database-unavailable");
+            client.get("/wallets/w").await.is_problem(503, "database-unavailable");
+            client.get("/readyz").await.is_problem(503, "database-unavailable");
+        }
+        beside.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+        eventually("it is let in again", async || (credit().await.status == 200).then_some(()))
+            .await;
+        assert_eq!(client.get("/wallets/w").await.is(200)["balance"], 2);
+    });
 }

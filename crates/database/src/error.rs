@@ -38,10 +38,9 @@ fn classify_sqlx(error: &SqlxError) -> ErrorClass {
     match error {
         SqlxError::Database(database) => {
             let code = database.code().unwrap_or_default();
-            if database.try_downcast_ref::<PgDatabaseError>().is_some() {
-                classify_postgres(&code)
-            } else {
-                classify_sqlite(&code)
+            match database.try_downcast_ref::<PgDatabaseError>() {
+                Some(postgres) => classify_postgres(postgres.severity(), &code),
+                None => classify_sqlite(&code),
             }
         }
         SqlxError::Io(_)
@@ -55,9 +54,11 @@ fn classify_sqlx(error: &SqlxError) -> ErrorClass {
     }
 }
 
-/// By SQLSTATE class (PostgreSQL documentation, appendix A).
-fn classify_postgres(sqlstate: &str) -> ErrorClass {
+/// By SQLSTATE class (PostgreSQL documentation, appendix A). More than an ERROR ends the session, or lets none
+/// begin, whatever for: a password that was changed, a database that lets nobody in.
+fn classify_postgres(severity: PgSeverity, sqlstate: &str) -> ErrorClass {
     match sqlstate {
+        _ if matches!(severity, PgSeverity::Fatal | PgSeverity::Panic) => ErrorClass::Unavailable,
         // serialization_failure, deadlock_detected
         "40001" | "40P01" => ErrorClass::Transient,
         // lock_not_available, query_canceled: both after a timeout
@@ -180,7 +181,11 @@ mod tests {
             ("23505", ErrorClass::Permanent),
             ("42P01", ErrorClass::Permanent),
         ] {
-            assert_eq!(classify_postgres(sqlstate), class, "{sqlstate}");
+            assert_eq!(classify_postgres(PgSeverity::Error, sqlstate), class, "{sqlstate}");
+        }
+        for sqlstate in ["28P01", "3D000", "55000", "57P01"] {
+            let class = classify_postgres(PgSeverity::Fatal, sqlstate);
+            assert_eq!(class, ErrorClass::Unavailable, "{sqlstate}");
         }
     }
 
