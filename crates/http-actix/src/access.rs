@@ -1,6 +1,8 @@
 //! Who comes in, and what a route needs from them. Decided before a body is read, and before
 //! anything is looked up but the credential.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -9,6 +11,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
+use metrics::Counter;
 use tracing::Span;
 use wallex_ports::{API_KEY_PREFIX, AccessScope, Caller, Recalled, Refused};
 
@@ -17,6 +20,11 @@ use crate::metric_names::AUTHENTICATIONS;
 use crate::problem::Problem;
 use crate::read;
 use crate::state::Operations;
+
+thread_local! {
+    /// Counters that were looked up before, by credential and outcome.
+    static OUTCOMES: RefCell<HashMap<(&'static str, &'static str), Counter>> = RefCell::default();
+}
 
 /// What a route needs from its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +119,11 @@ fn count_outcome(bearer: Option<&str>, refused: Option<&Problem>) {
         Some(_) => "token",
     };
     let outcome = refused.map_or("accepted", |problem| problem.code().slug());
-    metrics::counter!(AUTHENTICATIONS, "credential" => credential, "outcome" => outcome)
-        .increment(1);
+    let look_up =
+        || metrics::counter!(AUTHENTICATIONS, "credential" => credential, "outcome" => outcome);
+    OUTCOMES.with_borrow_mut(|known| {
+        known.entry((credential, outcome)).or_insert_with(look_up).increment(1);
+    });
 }
 
 /// Whose credential it is, unless too many that are nobody's came from the same address.

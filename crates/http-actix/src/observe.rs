@@ -4,6 +4,8 @@
 //! It is told its route when the app is built. To ask actix for it, which matches the path against
 //! the whole table again, costs more than all that is measured here.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -12,6 +14,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
+use metrics::{Counter, Histogram};
 use tracing::Instrument as _;
 
 use crate::code::Code;
@@ -23,6 +26,14 @@ use crate::unread::Reader;
 
 /// How requests to nowhere are counted: their paths are the clients' choice, and without end.
 pub(crate) const NO_ROUTE: &str = "none";
+
+/// How requests are measured, by route, method and status.
+type Measured = HashMap<(&'static str, &'static str, u16), (Counter, Histogram)>;
+
+thread_local! {
+    /// What was measured before: to look it up by its labels each time costs as much as making the span.
+    static MEASURED: RefCell<Measured> = RefCell::default();
+}
 
 /// Surrounds every request to `route`, a template without `/v1`.
 pub(crate) async fn observe(
@@ -100,11 +111,17 @@ fn record(
     if let Some(api) = response.request().app_data::<Data<Api>>() {
         api.live.recorder.request(status);
     }
-    metrics::counter!(
-        REQUESTS, "route" => route, "method" => method, "status" => status.to_string()
-    )
-    .increment(1);
-    metrics::histogram!(REQUEST_DURATION, "route" => route, "method" => method).record(elapsed_s);
+    let look_up = || {
+        let requests = metrics::counter!(
+            REQUESTS, "route" => route, "method" => method, "status" => status.to_string()
+        );
+        (requests, metrics::histogram!(REQUEST_DURATION, "route" => route, "method" => method))
+    };
+    MEASURED.with_borrow_mut(|known| {
+        let (requests, duration) = known.entry((route, method, status)).or_insert_with(look_up);
+        requests.increment(1);
+        duration.record(elapsed_s);
+    });
 }
 
 /// The one line that a request is logged with; the span around it says the rest.

@@ -10,7 +10,7 @@ use opentelemetry::propagation::Extractor;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{connection, correlation, headers};
+use crate::{connection, correlation, headers, traceparent};
 
 /// Makes the root span. What is known later is recorded on it by who knows it.
 pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
@@ -38,10 +38,12 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
         stream.version = field::Empty,
         idempotency.replayed = field::Empty,
     );
-    let headers = Headers(request.headers());
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
-    // It fails only where no traces are exported, and then there is nothing to continue.
-    let _ = span.set_parent(parent);
+    if request.headers().contains_key(traceparent::HEADER) {
+        let headers = Headers(request.headers());
+        let parent = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+        // It fails only where no traces are exported, and then there is nothing to continue.
+        let _ = span.set_parent(parent);
+    }
     span
 }
 

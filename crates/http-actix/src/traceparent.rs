@@ -6,7 +6,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use wallex_ports::Traceparent;
 
-const HEADER: &str = "traceparent";
+pub(crate) const HEADER: &str = "traceparent";
 
 /// Where `span` stands in its trace; without tracing, where the client says that it stands.
 pub(crate) fn current(span: &Span, headers: &HeaderMap) -> Option<Traceparent> {

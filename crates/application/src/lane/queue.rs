@@ -1,8 +1,11 @@
 //! The lane's queue: how commands get in, and the task that takes them out.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
+use metrics::{Counter, Histogram};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -15,6 +18,14 @@ use crate::{Answer, Command, CommandError};
 
 /// How many batches of commands that come back there may be before no other gets in.
 const CARRIED_BATCHES_MAX: usize = 4;
+
+/// How commands are measured, by kind and outcome.
+type Measured = HashMap<(&'static str, &'static str), (Counter, Histogram)>;
+
+thread_local! {
+    /// What was measured before: to look it up by its labels costs as much as the rest of an answer.
+    static MEASURED: RefCell<Measured> = RefCell::default();
+}
 
 /// A command in the lane, and who waits for its answer.
 pub(crate) struct Waiting {
@@ -187,7 +198,16 @@ fn observe(batch: &[Waiting], still_queued: usize) {
 
 /// Counts a command that was answered, and how long that took from its arrival in the lane.
 fn count(kind: &'static str, outcome: &'static str, took: Duration) {
-    metrics::counter!("wallex_commands_total", "kind" => kind, "outcome" => outcome).increment(1);
-    let duration = "wallex_command_duration_seconds";
-    metrics::histogram!(duration, "kind" => kind, "outcome" => outcome).record(took);
+    let look_up = || {
+        let (total, duration) = ("wallex_commands_total", "wallex_command_duration_seconds");
+        (
+            metrics::counter!(total, "kind" => kind, "outcome" => outcome),
+            metrics::histogram!(duration, "kind" => kind, "outcome" => outcome),
+        )
+    };
+    MEASURED.with_borrow_mut(|known| {
+        let (total, duration) = known.entry((kind, outcome)).or_insert_with(look_up);
+        total.increment(1);
+        duration.record(took);
+    });
 }

@@ -1,5 +1,6 @@
 //! A socket with deadlines.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,6 +27,11 @@ const STEP_BYTES: usize = 4 * 1024;
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// What a client must take of an answer within a write timeout, unless that is all of it.
 const WRITE_BYTES_MIN: usize = 16 * 1024;
+
+thread_local! {
+    /// Where a step is read to: making room for it in what actix gives would zero that room each time.
+    static STEP: RefCell<[u8; STEP_BYTES]> = const { RefCell::new([0; STEP_BYTES]) };
+}
 
 /// How long a connection may take for what.
 #[derive(Debug, Clone, Copy)]
@@ -176,12 +182,13 @@ impl Guarded {
         buf: &mut ReadBuf<'_>,
         bytes_max: usize,
     ) -> Poll<io::Result<()>> {
-        let room = bytes_max.min(buf.remaining());
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
-        let read = Pin::new(&mut self.io).poll_read(cx, &mut part);
-        let bytes = part.filled().len();
-        buf.advance(bytes);
-        read
+        STEP.with_borrow_mut(|step| {
+            let room = bytes_max.min(buf.remaining()).min(step.len());
+            let mut part = ReadBuf::new(&mut step[..room]);
+            let read = Pin::new(&mut self.io).poll_read(cx, &mut part);
+            buf.put_slice(part.filled());
+            read
+        })
     }
 }
 

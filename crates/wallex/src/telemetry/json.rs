@@ -40,7 +40,7 @@ where
     W: for<'writer> MakeWriter<'writer> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields(Vec::with_capacity(attributes.metadata().fields().len()));
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -127,8 +127,7 @@ struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
-        // Said to the exporter of traces and to the bridge from `log`, not to a reader.
-        if ["otel.", "log."].iter().any(|prefix| field.name().starts_with(prefix)) {
+        if !is_for_readers(field) {
             return;
         }
         match self.0.iter_mut().find(|(name, _)| *name == field.name()) {
@@ -169,6 +168,13 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}"));
+        if is_for_readers(field) {
+            self.set(field, format!("{value:?}"));
+        }
     }
+}
+
+/// Some fields are said to the exporter of traces and to the bridge from `log` alone.
+fn is_for_readers(field: &Field) -> bool {
+    !["otel.", "log."].iter().any(|prefix| field.name().starts_with(prefix))
 }

@@ -12,7 +12,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -92,9 +92,8 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let events = EnvFilter::builder()
-        .parse(format!("{QUIET},{filter}"))
-        .context("WALLEX_LOG can't be understood")?;
+    let events: Targets =
+        format!("{QUIET},{filter}").parse().context("WALLEX_LOG can't be understood")?;
     // Spans pass in any case: they carry the correlation id to the warnings inside them.
     let filter = events.or(spans());
     Ok(if pretty {

@@ -1,6 +1,6 @@
 //! Logs and metrics.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::TIMEOUT_MS_MAX;
 use crate::config::LogFormat;
@@ -18,7 +18,7 @@ pub(super) const KEYS: &[Key] = &[
          `off`), or directives such as `info,wallex_application=debug`.",
         Kind::Text {
             set: |config, text| {
-                EnvFilter::builder().parse(text).map_err(
+                text.parse::<Targets>().map_err(
                     |_| "must be a level, as info, or directives, as info,wallex_application=debug",
                 )?;
                 text.clone_into(&mut config.log_filter);
