@@ -231,4 +231,26 @@ mod tests {
         }
         assert_eq!(read, [true, true, false, true]);
     }
+
+    #[tokio::test]
+    async fn one_who_asks_alone_is_told_what_the_only_statement_said() {
+        let held = Arc::new(Held::default());
+        let wallets = GroupedWallets::spawn(held.clone());
+        let refused = wallets.load(&[key("broken")]).await;
+        assert!(matches!(refused, Err(ReadError::Storage(_))), "{refused:?}");
+        assert_eq!(*held.statements.lock().expect("no panic"), [1]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn reading_ends_with_the_last_who_can_ask() {
+        let held = Arc::new(Held::default());
+        let alive = Arc::downgrade(&held);
+        drop(GroupedWallets::spawn(held));
+        let ended = async {
+            while alive.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(std::time::Duration::from_secs(30), ended).await.expect("nothing reads any more");
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wallex_application::get_projected_wallet;
+use tokio::time::Instant;
+use wallex_application::{ProjectionError, get_projected_wallet};
 use wallex_domain::{
     Balance, Currency, EventHash, OwnerId, TenantId, TransferId, Wallet, WalletId,
 };
@@ -14,18 +15,41 @@ use wallex_ports::{
     Timestamp, WalletKey, WalletState, Wallets,
 };
 
-/// A read model that applies one more version while each question is under way, behind what the
-/// answer shows, and tells those who listen. Time alone ends no waiting.
-struct AppliesMeanwhile {
-    version: AtomicU64,
-    applied: watch::Sender<()>,
+/// What a read model does while it is asked.
+enum Meanwhile {
+    /// It applies one more version while each question is under way, behind what the answer shows, and tells
+    /// those who listen. Time alone ends no waiting.
+    Applies(watch::Sender<()>),
+    /// It applies other wallets' events all the time.
+    AppliesOthers,
+    /// It applies nothing.
+    Rests,
+}
+
+/// A read model of one wallet.
+struct Model {
+    /// How often it was asked.
+    asked: AtomicU64,
+    meanwhile: Meanwhile,
+}
+
+impl Model {
+    fn that(meanwhile: Meanwhile) -> Self {
+        Self { asked: AtomicU64::new(0), meanwhile }
+    }
 }
 
 #[async_trait]
-impl ReadModels for AppliesMeanwhile {
+impl ReadModels for Model {
     async fn wallet(&self, key: &WalletKey) -> Result<Projected<Option<WalletState>>, ReadError> {
-        let version = self.version.fetch_add(1, Ordering::SeqCst);
-        self.applied.send_replace(());
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        let version = match &self.meanwhile {
+            Meanwhile::Applies(applied) => {
+                applied.send_replace(());
+                asked
+            }
+            _ => 0,
+        };
         let value = (version > 0).then(|| wallet(key.wallet_id.clone(), version));
         Ok(Projected { value, positions: vec![ShardPosition { shard: 0, position: version }] })
     }
@@ -65,9 +89,14 @@ impl ReadModels for AppliesMeanwhile {
         unreachable!("only a wallet is asked for")
     }
 
-    async fn changed(&self, _: Duration) {
-        let mut applied = self.applied.subscribe();
-        applied.changed().await.expect("the sender lives");
+    async fn changed(&self, at_most: Duration) {
+        match &self.meanwhile {
+            Meanwhile::Applies(applied) => {
+                applied.subscribe().changed().await.expect("the sender lives");
+            }
+            Meanwhile::AppliesOthers => {}
+            Meanwhile::Rests => tokio::time::sleep(at_most).await,
+        }
     }
 }
 
@@ -96,14 +125,41 @@ fn wallet(id: WalletId, version: u64) -> WalletState {
     }
 }
 
-#[tokio::test]
-async fn what_is_applied_while_the_question_is_under_way_is_heard() {
-    let models = AppliesMeanwhile { version: AtomicU64::new(0), applied: watch::Sender::new(()) };
+/// Asks `models` for `version` of a wallet that has version 9, for a second.
+async fn ask(
+    models: &Model,
+    version: u64,
+) -> Result<Option<Projected<WalletState>>, ProjectionError> {
     let wallet_id = WalletId::parse("w-1").expect("valid");
     let key = WalletKey { tenant: TenantId::default(), wallet_id };
-    let patience = Duration::from_secs(3_600);
-    let asking = get_projected_wallet(&models, &HasAll, &key, Some(5), patience);
-    let found = tokio::time::timeout(Duration::from_secs(30), asking).await;
+    let patience = Duration::from_secs(1);
+    get_projected_wallet(models, &HasAll, &key, Some(version), patience).await
+}
+
+#[tokio::test]
+async fn what_is_applied_while_the_question_is_under_way_is_heard() {
+    let models = Model::that(Meanwhile::Applies(watch::Sender::new(())));
+    let found = tokio::time::timeout(Duration::from_secs(30), ask(&models, 5)).await;
     let found = found.expect("nothing that was applied is missed").expect("read");
     assert_eq!(found.map(|found| found.value.wallet.version()), Some(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_asks_again_by_what_is_heard_and_no_more_than_fifty_times_a_second() {
+    for (meanwhile, asked) in [(Meanwhile::Rests, 22), (Meanwhile::AppliesOthers, 52)] {
+        let (models, began) = (Model::that(meanwhile), Instant::now());
+        let behind = tokio::time::timeout(Duration::from_secs(30), ask(&models, 9)).await;
+        let behind = behind.expect("patience ends");
+        assert!(matches!(behind, Err(ProjectionError::Behind(_))), "{behind:?}");
+        assert_eq!(began.elapsed().as_secs(), 1);
+        assert_eq!(models.asked.load(Ordering::SeqCst), asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_write_side_does_not_have_is_not_waited_for() {
+    let (models, began) = (Model::that(Meanwhile::Rests), Instant::now());
+    let behind = ask(&models, 10).await;
+    assert!(matches!(behind, Err(ProjectionError::Behind(_))), "{behind:?}");
+    assert!(began.elapsed().is_zero(), "it was waited for");
 }

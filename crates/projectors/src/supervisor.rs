@@ -43,7 +43,7 @@ pub struct Workers {
     /// Whether they run by themselves; else those that are started by hand from now on do.
     pub auto_start: bool,
     /// Changes with every commit of this process.
-    pub committed: watch::Receiver<u64>,
+    pub committed: watch::Receiver<()>,
     /// Changed with every batch that was applied.
     pub applied: watch::Sender<u64>,
     /// What a lease names as its holder: unique to this process.

@@ -76,7 +76,7 @@ pub struct Signals {
     /// True once the process stops.
     pub stop: watch::Receiver<bool>,
     /// Changes with every commit of this process.
-    pub committed: watch::Receiver<u64>,
+    pub committed: watch::Receiver<()>,
 }
 
 /// One projector in one shard.

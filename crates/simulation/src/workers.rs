@@ -28,7 +28,7 @@ impl Workers {
             for shard in 0..ports.world.odds.shards {
                 // A channel each: one that wakes several wakes them in an order of its own chance.
                 let (stop, stopped) = watch::channel(false);
-                let (wake, committed) = watch::channel(0);
+                let (wake, committed) = watch::channel(());
                 let store = SimulatedProjectorStore { ports: Arc::clone(ports), name, shard };
                 let signals = Signals { stop: stopped.clone(), committed };
                 let worker = Worker::new(
@@ -70,10 +70,10 @@ async fn forever(worker: Worker, stop: watch::Receiver<bool>) {
 }
 
 /// Wakes the workers in their order with each commit.
-async fn hand_on(mut committed: watch::Receiver<u64>, wakes: Vec<watch::Sender<u64>>) {
+async fn hand_on(mut committed: watch::Receiver<()>, wakes: Vec<watch::Sender<()>>) {
     while committed.changed().await.is_ok() {
         for wake in &wakes {
-            wake.send_modify(|commits| *commits += 1);
+            wake.send_replace(());
         }
     }
 }

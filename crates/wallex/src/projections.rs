@@ -34,7 +34,7 @@ impl Projections {
         db: &Arc<Database>,
         tail: Arc<Tail>,
         auto_start: bool,
-        committed: watch::Receiver<u64>,
+        committed: watch::Receiver<()>,
     ) -> Self {
         let (owner, all) = (owner(), projectors());
         let applied = watch::Sender::new(0);

@@ -47,7 +47,7 @@ pub(crate) async fn work(config: Config) -> anyhow::Result<()> {
         None => None,
     };
     // No command is committed here: the workers poll for what other processes commit.
-    let (_commits, committed) = watch::channel(0);
+    let (_commits, committed) = watch::channel(());
     let tail = Arc::new(Tail::default());
     let projections = Projections::start(&config, &db, tail, true, committed);
     let upkeep = Upkeep::new(&config, &db, readiness, &metrics, &projections, true, stop.clone());

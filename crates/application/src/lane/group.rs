@@ -50,17 +50,17 @@ pub(crate) struct Lane {
     /// How many batches are still to be looked up before they are decided. In between, keys are believed
     /// to be new, and so are the wallets that are created: the transaction finds out.
     pub(crate) looking: u32,
-    /// Counts the transactions that wrote events.
-    committed: watch::Sender<u64>,
+    /// Told of each transaction that wrote events.
+    committed: watch::Sender<()>,
 }
 
 impl Lane {
     pub(crate) fn new(ports: LanePorts, settings: LaneSettings) -> Self {
         let cache = StateCache::new(settings.cached_wallets_max);
-        Self { ports, settings, cache, looking: 0, committed: watch::Sender::new(0) }
+        Self { ports, settings, cache, looking: 0, committed: watch::Sender::new(()) }
     }
 
-    pub(crate) fn committed(&self) -> watch::Receiver<u64> {
+    pub(crate) fn committed(&self) -> watch::Receiver<()> {
         self.committed.subscribe()
     }
 
@@ -130,7 +130,7 @@ impl Lane {
                     matches!(outcome, UnitOutcome::Committed) && !unit.appends.is_empty()
                 };
                 if units.iter().zip(&outcomes).any(wrote) {
-                    self.committed.send_modify(|transactions| *transactions += 1);
+                    self.committed.send_replace(());
                 }
                 let unclaimed = self.conclude(decided, &units, outcomes, again);
                 self.answer_unclaimed(unclaimed).await;

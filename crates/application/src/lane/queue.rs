@@ -60,7 +60,7 @@ impl Waiting {
 pub struct CommandLane {
     queue: mpsc::Sender<Waiting>,
     ids: std::sync::Arc<dyn wallex_ports::IdGenerator>,
-    committed: watch::Receiver<u64>,
+    committed: watch::Receiver<()>,
 }
 
 /// The lane's task, to stop it by. The lane stops, too, when this is dropped.
@@ -84,7 +84,7 @@ impl CommandLane {
 
     /// Changes with every transaction that wrote events: what follows the events wakes by it.
     #[must_use]
-    pub fn committed(&self) -> watch::Receiver<u64> {
+    pub fn committed(&self) -> watch::Receiver<()> {
         self.committed.clone()
     }
 

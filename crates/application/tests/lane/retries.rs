@@ -154,3 +154,19 @@ async fn retries_among_new_commands_are_replayed_and_the_new_ones_done_once() {
     );
     store.tables().audit();
 }
+
+#[tokio::test]
+async fn after_one_retry_others_are_looked_up_before_anything_is_written() {
+    let store = Store::new();
+    let ((one, _t1), (two, _t2)) = (node(&store), node(&store));
+    let (first, second) =
+        (|| keyed(create(Some("a"), 0), "first", 1), || keyed(create(Some("b"), 0), "second", 1));
+    for command in [first(), second()] {
+        assert!(!one.execute(command).await.expect("created").replayed);
+    }
+    // The other node believes that the key is new, and learns better from the database.
+    assert!(two.execute(first()).await.expect("answered").replayed);
+    let transactions = store.tables().batches.len();
+    assert!(two.execute(second()).await.expect("answered").replayed);
+    assert_eq!(store.tables().batches.len(), transactions, "the key was looked up");
+}

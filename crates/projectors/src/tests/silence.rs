@@ -73,7 +73,7 @@ async fn workers(world: &World, database: &TempDatabase) -> WorkerTasks {
         projectors: projectors(),
         settings: WorkerSettings::default(),
         auto_start: true,
-        committed: watch::Sender::new(0).subscribe(),
+        committed: watch::Sender::new(()).subscribe(),
         applied: watch::Sender::new(0),
         owner: "a".to_owned(),
     }
