@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use wallex_outbox::Lag;
 use wallex_ports::{
-    Missing, OperationKind, OperationState, Progress, Recovery as _, Report, Scope, ShardPosition,
-    StartError,
+    Missing, OperationKind, OperationState, OutboxShard, Progress, Recovery as _, Report, Scope,
+    ShardPosition, StartError,
 };
 use wallex_testkit::{TempDatabase, on_both_databases};
 
@@ -22,6 +23,7 @@ on_both_databases!(
     what_was_left_by_a_process_that_is_gone_is_forgotten_too,
     everything_is_counted,
     the_outbox_is_cleaned_of_what_is_old_and_processed,
+    the_outbox_is_cleaned_in_chunks_and_says_how_far_consumers_are,
     expired_idempotency_records_are_swept,
 );
 
@@ -182,6 +184,25 @@ async fn the_outbox_is_cleaned_of_what_is_old_and_processed(database: TempDataba
     let shards = recovery.outbox().await.expect("read");
     let [shard] = shards[..] else { panic!("{shards:?}") };
     assert_eq!((shard.head, shard.processed, shard.oldest_kept), (8, 7, Some(8)));
+}
+
+async fn the_outbox_is_cleaned_in_chunks_and_says_how_far_consumers_are(database: TempDatabase) {
+    let mut world = World::projected(database, 1).await;
+    let of_shard = |shards: Vec<OutboxShard>| match shards[..] {
+        [shard] => (shard.head, shard.processed, shard.oldest_kept),
+        _ => panic!("{shards:?}"),
+    };
+    for (deleted, oldest) in [(3, Some(4)), (3, Some(7)), (1, None), (0, None)] {
+        let cleaned = wallex_outbox::clean(&world.db, 0, 0, 3).await;
+        assert_eq!(cleaned.expect("cleaned"), deleted);
+        let shards = wallex_outbox::shards(&world.db).await.expect("read");
+        assert_eq!(of_shard(shards), (7, 7, oldest));
+    }
+    assert_eq!(wallex_outbox::lag(&world.db).await.expect("read"), Lag::default());
+    world.credit("a", 1).await;
+    world.credit("a", 1).await;
+    let lag = wallex_outbox::lag(&world.db).await.expect("read");
+    assert_eq!(lag.events, 2);
 }
 
 async fn expired_idempotency_records_are_swept(database: TempDatabase) {
