@@ -417,4 +417,19 @@ mod tests {
         let delays: std::collections::BTreeSet<_> = (0..50).map(|_| backoff(6)).collect();
         assert!(delays.len() > 1);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_that_of_the_last_whole_second() {
+        let mut rate = Rate::new();
+        rate.add(10);
+        assert_eq!(rate.per_second, 0);
+        tokio::time::advance(RATE_WINDOW * 2).await;
+        rate.add(30);
+        assert_eq!(rate.per_second, 20);
+        rate.add(5);
+        assert_eq!(rate.per_second, 20);
+        tokio::time::advance(RATE_WINDOW).await;
+        rate.add(0);
+        assert_eq!(rate.per_second, 5);
+    }
 }

@@ -174,6 +174,8 @@ impl Condition {
 
 #[cfg(test)]
 mod tests {
+    use wallex_domain::{TenantId, WalletId};
+
     use super::*;
 
     fn spot(tenant: &str, wallet_id: &str, version: i64) -> Spot {
@@ -212,5 +214,22 @@ mod tests {
         let common = "t.shard = $1 AND t.tenant = $2 AND t.wallet_id";
         assert_eq!(of(2, 3), format!("{common} >= $3 AND t.wallet_id < $4"));
         assert_eq!(of(i64::MAX, i64::MAX), format!("{common} > $3 AND t.wallet_id <= $4"));
+    }
+
+    #[test]
+    fn a_span_holds_what_is_behind_its_begin_up_to_its_end() {
+        let key = |id: &str| WalletKey {
+            tenant: TenantId::parse("a").expect("valid"),
+            wallet_id: WalletId::parse(id).expect("valid"),
+        };
+        let span = Span::new(spot("a", "v", 2), Some(spot("a", "w", 3)));
+        let holds = |id: &str, version| span.holds_event(&key(id), version);
+        assert_eq!([holds("v", 2), holds("v", 3), holds("w", 3)], [false, true, true]);
+        assert!(!holds("w", 4) && !holds("u", 9) && !holds("x", 1));
+        assert!(span.holds_wallet(&key("v")) && !span.holds_wallet(&key("w")));
+        assert!(
+            !span.is_empty() && Span::new(spot("a", "v", 2), Some(spot("a", "v", 2))).is_empty()
+        );
+        assert!(Span::new(spot("a", "v", 2), None).holds_wallet(&key("z")));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wallex_database::Row;
+use wallex_ports::{ProjectorState, Projectors as _};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
 use super::fixture::World;
@@ -12,6 +13,7 @@ use crate::apply::{Applied, Step};
 use crate::checkpoint::{self, Seat, Wanted};
 use crate::event::Event;
 use crate::sql_store::SqlProjectorStore;
+use crate::store::ProjectorStore as _;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -21,6 +23,8 @@ on_both_databases!(
     a_holder_that_was_overtaken_can_not_write,
     a_holder_that_was_stopped_can_not_write,
     a_batch_is_applied_only_where_the_checkpoint_stands,
+    a_store_tells_its_holder_whether_the_seat_is_still_its_own,
+    a_lease_that_ran_out_is_nobodys,
 );
 
 async fn several_processes_project_every_event_once(database: TempDatabase) {
@@ -59,15 +63,19 @@ async fn events(world: &World, after: u64) -> Vec<Event> {
     rows.iter().map(|row| Event::of_row(row).expect("an event")).collect()
 }
 
-async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
-    let store = SqlProjectorStore {
+fn store(world: &World, owner: &str) -> SqlProjectorStore {
+    SqlProjectorStore {
         db: Arc::clone(&world.db),
         projector: Arc::new(Ledger),
         shard: 0,
-        owner: "".into(),
+        owner: owner.into(),
         wanted: Wanted::AtAll,
         lease: LEASE,
-    };
+    }
+}
+
+async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
+    let store = store(world, "");
     let step = Step { store: &store, seat, events_per_second: 0 };
     step.apply(from, events).await.expect("the database answers")
 }
@@ -113,7 +121,7 @@ async fn a_holder_that_was_stopped_can_not_write(database: TempDatabase) {
     world.open("w", 100).await;
     let (mine, from) = seat(&world, "a").await.expect("free");
     let batch = events(&world, from).await;
-    wallex_ports::Projectors::stop(&world.steering(), "ledger").await.expect("stopped");
+    world.steering().stop("ledger").await.expect("stopped");
     assert!(matches!(apply(&world, &mine, from, &batch).await, Applied::SeatLost));
     assert_eq!(lines(&world).await, 0);
 }
@@ -129,4 +137,41 @@ async fn a_batch_is_applied_only_where_the_checkpoint_stands(database: TempDatab
     assert!(matches!(apply(&world, &mine, from, &batch).await, Applied::SeatLost));
     assert_eq!(lines(&world).await, 2);
     assert_eq!(mine.position(&world.db).await.expect("answered"), Some(2));
+}
+
+async fn a_store_tells_its_holder_whether_the_seat_is_still_its_own(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    let (one, other) = (store(&world, "a"), store(&world, "b"));
+    assert_eq!((one.projector(), one.shard()), ("ledger", 0));
+    let (seat, from) = one.take().await.expect("answered").expect("free");
+    assert!(other.take().await.expect("answered").is_none());
+    let batch = events(&world, from).await;
+    assert!(matches!(apply(&world, &seat, from, &batch).await, Applied::Committed { .. }));
+    assert_eq!(one.position(&seat).await.expect("answered"), Some(1));
+    assert_eq!(one.renew(&seat).await.expect("answered"), Some(1));
+    assert!(one.wait(&seat).await.expect("answered"));
+    assert!(one.fail(&seat, "for a test").await.expect("answered"));
+    one.leave(&seat).await.expect("left");
+    let (next, _) = other.take().await.expect("answered").expect("it was left");
+    assert_eq!(one.position(&seat).await.expect("answered"), None);
+    assert_eq!(one.renew(&seat).await.expect("answered"), None);
+    assert!(!one.wait(&seat).await.expect("answered"));
+    assert!(!one.fail(&seat, "too late").await.expect("answered"));
+    assert_eq!(other.position(&next).await.expect("answered"), Some(1));
+}
+
+async fn a_lease_that_ran_out_is_nobodys(database: TempDatabase) {
+    let world = World::on(database).await;
+    let ledger = async || {
+        let all = world.steering().status().await.expect("answered");
+        all.into_iter().find(|status| status.projector == "ledger").expect("there is one")
+    };
+    assert_eq!(ledger().await.state, ProjectorState::Unheld);
+    seat(&world, "a").await.expect("free");
+    let held = ledger().await;
+    assert_eq!((held.state, held.holder.as_deref()), (ProjectorState::Running, Some("a")));
+    world.execute("UPDATE projector_checkpoints SET lease_until_ms = 1").await;
+    let left = ledger().await;
+    assert_eq!((left.state, left.holder), (ProjectorState::Unheld, None));
 }

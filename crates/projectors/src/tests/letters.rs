@@ -1,5 +1,8 @@
 //! What can't be applied is parked, and nothing else.
 
+use std::collections::BTreeSet;
+
+use wallex_domain::TenantId;
 use wallex_ports::{DeadLetterError, DeadLetters as _, Replay};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
@@ -19,6 +22,7 @@ on_both_databases!(
     a_replay_never_parks_a_wallet_further_back,
     a_letter_before_its_checkpoint_keeps_its_own_error,
     a_hole_in_a_history_is_discarded_and_not_the_event_behind_it,
+    letters_are_listed_page_by_page_and_found_in_their_shard,
 );
 
 /// Three wallets; the third event of `bad` is replaced by what can't be applied, before anything is
@@ -247,4 +251,36 @@ async fn a_hole_in_a_history_is_discarded_and_not_the_event_behind_it(database: 
     world.credit("bad", 1).await;
     project(&world).await;
     assert_eq!(lines(&world, "bad").await, 5);
+}
+
+async fn letters_are_listed_page_by_page_and_found_in_their_shard(database: TempDatabase) {
+    let world = World::filled(database, 3).await;
+    world.execute("UPDATE events SET type = 'WalletFrozen' WHERE version = 1").await;
+    world.project().await;
+    let letters = world.letters();
+    let all = letters.list(None, None, None, 100).await.expect("listed");
+    assert_eq!(all.len(), 6, "three wallets, in two projections");
+    assert!(all.iter().map(|letter| letter.shard).collect::<BTreeSet<_>>().len() > 1);
+    let tenant = TenantId::default();
+    for projector in [None, Some("read_model")] {
+        let mut paged = Vec::new();
+        loop {
+            let last = paged
+                .last()
+                .map(|last: &wallex_ports::DeadLetter| (last.projector.as_str(), &last.wallet));
+            let page = letters.list(Some(&tenant), projector, last, 2).await.expect("listed");
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 2);
+            paged.extend(page);
+        }
+        let wanted = all.iter().filter(|letter| projector.is_none_or(|p| p == letter.projector));
+        assert!(paged.iter().eq(wanted), "{paged:?}");
+    }
+    for letter in &all {
+        let (found, event) =
+            letters.show(&letter.projector, &letter.wallet).await.expect("it is parked");
+        assert_eq!((&found, event.is_some()), (letter, true));
+    }
 }

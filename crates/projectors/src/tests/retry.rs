@@ -3,12 +3,13 @@
 use wallex_ports::{OperationKind, Scope};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
-use super::fixture::World;
+use super::fixture::{World, key};
 
 on_both_databases!(
     a_letter_that_the_database_refuses_holds_up_none_behind_it,
     letters_of_a_stopped_projector_are_let_be,
     nothing_begins_while_nothing_is_parked,
+    a_rebuild_tries_what_is_parked_and_a_drift_check_does_not,
 );
 
 /// Both projectors have parked `a` and `c` at their second event, and the cause is gone.
@@ -66,4 +67,15 @@ async fn nothing_begins_while_nothing_is_parked(database: TempDatabase) {
     recovery.retry_parked().await.expect("an answer");
     recovery.idle().await;
     assert_eq!(world.number("SELECT count(*) FROM operations").await, 0);
+}
+
+async fn a_rebuild_tries_what_is_parked_and_a_drift_check_does_not(database: TempDatabase) {
+    let world = curable(database).await;
+    world.operate(OperationKind::Drift, Scope::All, 1).await;
+    assert_eq!(world.parked().await, 4);
+    let of_a = world.operate(OperationKind::Rebuild, Scope::Wallet(key("a")), 1).await.report;
+    assert_eq!((of_a.replayed, of_a.parked, world.parked().await), (2, 0, 2));
+    let of_all = world.operate(OperationKind::Rebuild, Scope::All, 1).await.report;
+    assert_eq!((of_all.replayed, of_all.parked, world.parked().await), (2, 0, 0));
+    world.projections_are_right().await;
 }
