@@ -9,6 +9,7 @@ use super::recovery::{Seen, broken_links, seen, tallies};
 on_both_databases!(
     a_clean_database_has_no_differences_and_a_balanced_trial_balance,
     a_changed_balance_is_found_and_repaired,
+    a_row_that_can_not_be_understood_is_found_and_repaired,
     a_deleted_wallet_is_found_and_added,
     an_added_wallet_is_found_and_removed,
     a_row_that_can_not_be_read_is_found_and_repaired,
@@ -94,6 +95,15 @@ async fn a_changed_balance_is_found_and_repaired(database: TempDatabase) {
         ("a", READ_MODEL, None, "balance", Some("75"), Some("76"), Some(1)),
         ("a", READ_MODEL, None, "owner", Some("owner"), Some("thief"), None),
     ];
+    is_healed(database, &[sql], &expected, [[7, 0, 0, 0], [2, 1, 0, 0]]).await;
+}
+
+async fn a_row_that_can_not_be_understood_is_found_and_repaired(database: TempDatabase) {
+    let sql = "UPDATE wallets SET currency = 'usd' WHERE wallet_id = 'a'";
+    let error = "column currency can't be understood: must not contain 'u': a currency code is 3 to \
+                 12 of A-Z 0-9 and begins with a letter";
+    let row = Some("75 USD at version 3");
+    let expected = [("a", READ_MODEL, None, "row", row, Some(error), None)];
     is_healed(database, &[sql], &expected, [[7, 0, 0, 0], [2, 1, 0, 0]]).await;
 }
 

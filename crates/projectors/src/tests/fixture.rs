@@ -45,6 +45,8 @@ pub(super) struct World {
     committer: SqlCommitter,
     wallets: BTreeMap<String, StreamState>,
     committed: watch::Sender<()>,
+    /// When it committed last.
+    now_ms: i64,
 }
 
 impl World {
@@ -58,15 +60,18 @@ impl World {
         let tail = Arc::new(Tail::default());
         let committer = SqlCommitter::new(Arc::clone(&db), Arc::clone(&tail));
         let (wallets, committed) = (BTreeMap::new(), watch::Sender::new(()));
-        Self { database, db, tail, committer, wallets, committed }
+        Self { database, db, tail, committer, wallets, committed, now_ms: 1_800_000_000_000 }
     }
 
     /// Commits one unit for all of `events`, each for its wallet.
     async fn commit(&mut self, events: Vec<(String, WalletEvent)>) {
-        let at = Timestamp::from_unix_ms(1_800_000_000_000);
+        // No two commits at one time: which one is kept shows.
+        self.now_ms += 1_000;
+        let at = Timestamp::from_unix_ms(self.now_ms);
         let append = |(id, event): (String, WalletEvent)| {
             let (stream, before) = (key(&id), self.wallets.get(&id));
             let expected_version = before.map_or(0, |before| before.state.wallet.version());
+            let created_at = before.map_or(at, |before| before.state.created_at);
             let previous = before.map_or(EventHash::BEFORE_FIRST, |before| before.last_hash);
             let wallet = match before {
                 Some(before) => {
@@ -89,7 +94,7 @@ impl World {
                 stream,
                 expected_version,
                 events: vec![event],
-                state: WalletState { wallet, created_at: at, updated_at: at },
+                state: WalletState { wallet, created_at, updated_at: at },
             };
             self.wallets.insert(id, append.after());
             append

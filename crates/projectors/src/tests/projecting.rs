@@ -44,7 +44,8 @@ async fn every_event_is_projected_once(database: TempDatabase) {
     assert_eq!(world.number(legs).await, 20);
     assert_eq!(world.parked().await, 0);
     workers.shutdown().await;
-    world.status_when("ledger", |status| status.holder.is_none()).await;
+    let stopped = world.steering().status().await.expect("answered");
+    assert!(stopped.iter().all(|status| status.state == ProjectorState::Unheld), "{stopped:?}");
 }
 
 async fn what_comes_again_changes_nothing(database: TempDatabase) {
