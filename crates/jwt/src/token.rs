@@ -66,7 +66,9 @@ impl<'t> Token<'t> {
         if !header.trim_ascii_start().starts_with(b"{") {
             return Err(Malformed::BadHeader);
         }
-        let header: Header = serde_json::from_slice(&header).map_err(|_| Malformed::BadHeader)?;
+        // Nor does it look at the bytes of a text that nobody asks for.
+        let header = std::str::from_utf8(&header).map_err(|_| Malformed::BadHeader)?;
+        let header: Header = serde_json::from_str(header).map_err(|_| Malformed::BadHeader)?;
         if header.crit {
             return Err(Malformed::Critical);
         }
