@@ -136,7 +136,7 @@ async fn ask(
     get_projected_wallet(models, &HasAll, &key, Some(version), patience).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_applied_while_the_question_is_under_way_is_heard() {
     let models = Model::that(Meanwhile::Applies(watch::Sender::new(())));
     let found = tokio::time::timeout(Duration::from_secs(30), ask(&models, 5)).await;
@@ -146,6 +146,7 @@ async fn what_is_applied_while_the_question_is_under_way_is_heard() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_asks_again_by_what_is_heard_and_no_more_than_fifty_times_a_second() {
+    // Two at the begin, then one for each 50 or 20 ms of the second.
     for (meanwhile, asked) in [(Meanwhile::Rests, 22), (Meanwhile::AppliesOthers, 52)] {
         let (models, began) = (Model::that(meanwhile), Instant::now());
         let behind = tokio::time::timeout(Duration::from_secs(30), ask(&models, 9)).await;

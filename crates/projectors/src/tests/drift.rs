@@ -9,10 +9,10 @@ use super::recovery::{Seen, broken_links, seen, tallies};
 on_both_databases!(
     a_clean_database_has_no_differences_and_a_balanced_trial_balance,
     a_changed_balance_is_found_and_repaired,
-    a_row_that_can_not_be_understood_is_found_and_repaired,
+    a_wallets_row_that_can_not_be_read_is_found_and_repaired,
     a_deleted_wallet_is_found_and_added,
     an_added_wallet_is_found_and_removed,
-    a_row_that_can_not_be_read_is_found_and_repaired,
+    a_line_that_can_not_be_read_is_found_and_repaired,
     a_changed_line_is_found_and_repaired,
     a_deleted_line_is_found_and_added,
     an_added_line_is_found_and_removed,
@@ -98,7 +98,7 @@ async fn a_changed_balance_is_found_and_repaired(database: TempDatabase) {
     is_healed(database, &[sql], &expected, [[7, 0, 0, 0], [2, 1, 0, 0]]).await;
 }
 
-async fn a_row_that_can_not_be_understood_is_found_and_repaired(database: TempDatabase) {
+async fn a_wallets_row_that_can_not_be_read_is_found_and_repaired(database: TempDatabase) {
     let sql = "UPDATE wallets SET currency = 'usd' WHERE wallet_id = 'a'";
     let error = "column currency can't be understood: must not contain 'u': a currency code is 3 to \
                  12 of A-Z 0-9 and begins with a letter";
@@ -134,7 +134,7 @@ async fn an_added_wallet_is_found_and_removed(database: TempDatabase) {
     is_healed(database, &sql, &expected, [[7, 0, 0, 0], [3, 0, 0, 3]]).await;
 }
 
-async fn a_row_that_can_not_be_read_is_found_and_repaired(database: TempDatabase) {
+async fn a_line_that_can_not_be_read_is_found_and_repaired(database: TempDatabase) {
     let sql = "UPDATE ledger_entries SET type = 'gift' WHERE wallet_id = 'c' AND version = 2";
     let line = Some("credit of 7 USD, 107 after it");
     let found = Some("column type can't be understood: \"gift\" is no type");
