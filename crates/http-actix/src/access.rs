@@ -5,12 +5,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest};
 use metrics::Counter;
 use tracing::Span;
 use wallex_ports::{API_KEY_PREFIX, AccessScope, Caller, Recalled, Refused};
@@ -72,22 +69,18 @@ pub(crate) fn require_operator(caller: &Caller) -> Result<(), Problem> {
 
 /// The caller of a request to a route that needs one.
 pub(crate) fn caller(req: &HttpRequest) -> Arc<Caller> {
-    req.extensions().get().cloned().expect("invariant: `admit` surrounds every route that asks")
+    req.extensions().get().cloned().expect("invariant: whoever asks was admitted")
 }
 
-/// Surrounds a route: lets in whom it may let in, and tells the handler who that is.
-pub(crate) async fn admit(
-    needs: Needs,
-    req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let entered = enter(needs, req.request()).await;
+/// Lets in whom a route that `needs` it may let in, and has the handler know who that is.
+pub(crate) async fn admit(needs: Needs, req: &HttpRequest) -> Result<(), Problem> {
+    if needs == Needs::Nothing {
+        return Ok(());
+    }
+    let entered = enter(needs, req).await;
     count_outcome(bearer(req.headers()), entered.as_ref().err());
-    match entered {
-        Ok(caller) => req.extensions_mut().insert(caller),
-        Err(problem) => return Ok(req.error_response(problem)),
-    };
-    Ok(next.call(req).await?.map_into_boxed_body())
+    req.extensions_mut().insert(entered?);
+    Ok(())
 }
 
 async fn enter(needs: Needs, req: &HttpRequest) -> Result<Arc<Caller>, Problem> {

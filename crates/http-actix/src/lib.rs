@@ -46,6 +46,7 @@ mod schema;
 mod security;
 mod server;
 mod state;
+mod surround;
 mod traceparent;
 mod transfer;
 mod unread;

@@ -1,5 +1,5 @@
-//! The layer around each route: renders problems, and lets a request be seen from outside as a span,
-//! as metrics and as one log line.
+//! What is around each route: renders problems, and lets a request be seen from outside as a span, as
+//! metrics and as one log line.
 //!
 //! It is told its route when the app is built. To ask actix for it, which matches the path against
 //! the whole table again, costs more than all that is measured here.
@@ -8,10 +8,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
 use metrics::{Counter, Histogram};
@@ -35,15 +34,15 @@ thread_local! {
     static MEASURED: RefCell<Measured> = RefCell::default();
 }
 
-/// Surrounds every request to `route`, a template without `/v1`.
+/// Has `serve` answer a request to `route`, a template without `/v1`.
 pub(crate) async fn observe(
     route: &'static str,
     req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    serve: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let method = method_of(req.request());
     let span = root_span::begin(&req, method, route);
-    answer(route, method, req, next).instrument(span).await
+    answer(route, method, req, serve).instrument(span).await
 }
 
 /// Answers `req` inside its root span.
@@ -51,11 +50,11 @@ async fn answer(
     route: &'static str,
     method: &'static str,
     mut req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    serve: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let reader = Reader::of(&mut req);
-    let (mut response, cause) = render(next.call(req).await?.map_into_boxed_body());
+    let (mut response, cause) = render(serve(req).await?);
     if let Some(reader) = reader {
         response = response.map_body(|_, body| reader.kept_by(body));
     }

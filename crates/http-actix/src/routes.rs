@@ -1,10 +1,12 @@
 //! Which paths there are, who answers which method on them, and what that needs.
 
 use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
+use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route};
 use wallex_ports::AccessScope::{TransfersWrite, WalletsRead, WalletsWrite};
 
 use crate::access::{Needs, admit};
@@ -117,41 +119,74 @@ fn add(table: impl Iterator<Item = Entry>, config: &mut ServiceConfig) {
         }
     }
     for (path, entries) in paths {
-        let allow = allow(&entries);
+        let methods = Methods::of(&entries);
+        let allow = methods.allow();
         // actix would answer the other methods of a path with an empty 405.
         let other =
             move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
-        let observed = from_fn(move |req, next: Next<BoxBody>| observe(path, req, next));
         let mut resource = web::resource(path);
-        for entry in entries {
-            resource = resource.route(guarded(entry));
+        for Entry { route, .. } in entries {
+            resource = resource.route(route);
         }
-        config.service(resource.default_service(web::to(other)).wrap(observed));
+        let around = from_fn(move |req, next| serve(path, methods, req, next));
+        config.service(resource.default_service(web::to(other)).wrap(around));
     }
 }
 
-/// The route of `entry`, for whom it is there.
-fn guarded(Entry { route, needs, .. }: Entry) -> Route {
-    if needs == Needs::Nothing {
-        return route;
-    }
-    route.wrap(from_fn(move |req, next: Next<BoxBody>| admit(needs, req, next)))
+/// Surrounds every request to `path`: seen from outside, also where nobody is let in.
+async fn serve(
+    path: &'static str,
+    methods: Methods,
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let needs = methods.needs(req.method());
+    let admitted = async |req: ServiceRequest| match admit(needs, req.request()).await {
+        Ok(()) => next.call(req).await,
+        Err(problem) => Ok(req.error_response(problem)),
+    };
+    observe(path, req, admitted).await
 }
 
-/// The methods of a path.
-fn allow(entries: &[Entry]) -> &'static str {
-    let has = |verb| entries.iter().any(|entry| entry.verb == verb);
-    match (has(Verb::Read), has(Verb::Write)) {
-        (true, true) => "GET, HEAD, POST",
-        (true, false) => "GET, HEAD",
-        (false, _) => "POST",
+/// The verbs of a path, with what each needs.
+#[derive(Clone, Copy)]
+struct Methods {
+    read: Option<Needs>,
+    write: Option<Needs>,
+}
+
+impl Methods {
+    fn of(entries: &[Entry]) -> Self {
+        let needs = |verb| entries.iter().find(|entry| entry.verb == verb).map(|entry| entry.needs);
+        Self { read: needs(Verb::Read), write: needs(Verb::Write) }
+    }
+
+    /// What a request needs to be answered; nothing when the answer is that there is no such method.
+    fn needs(self, method: &Method) -> Needs {
+        let verb = match *method {
+            Method::GET | Method::HEAD => self.read,
+            Method::POST => self.write,
+            _ => None,
+        };
+        verb.unwrap_or(Needs::Nothing)
+    }
+
+    /// Their names, as `Allow` lists them.
+    fn allow(self) -> &'static str {
+        match (self.read, self.write) {
+            (Some(_), Some(_)) => "GET, HEAD, POST",
+            (Some(_), None) => "GET, HEAD",
+            (None, _) => "POST",
+        }
     }
 }
 
 /// Who answers where there is no route.
 pub(crate) fn no_route() -> Route {
     let answer = |req: HttpRequest| async move { Err::<HttpResponse, _>(not_found(&req)) };
-    web::to(answer).wrap(from_fn(|req, next: Next<BoxBody>| observe(NO_ROUTE, req, next)))
+    web::to(answer).wrap(from_fn(|req, next: Next<BoxBody>| {
+        observe(NO_ROUTE, req, async move |req| next.call(req).await)
+    }))
 }
 
 /// Nothing is at the path of `req`.

@@ -15,10 +15,10 @@ use actix_web::web::{Data, ServiceConfig, scope};
 use actix_web::{App, Error};
 use tokio::net::TcpStream;
 
-use crate::connection::{Door, Guarded, Tls, watched};
-use crate::correlation::correlate;
+use crate::connection::{Door, Guarded, Tls};
 use crate::routes::{VERSION_PREFIX, no_route, operations_routes, routes};
 use crate::state::{Api, ApiState, Operations, OperationsState};
+use crate::surround::surround;
 
 /// How long the server reads on behind an answer that came before the end of its request, so that
 /// the client sees the answer and not a reset connection.
@@ -168,6 +168,5 @@ pub(crate) fn app(
     app.service(scope(VERSION_PREFIX).configure(routes))
         .configure(routes)
         .default_service(no_route())
-        .wrap(from_fn(watched))
-        .wrap(from_fn(correlate))
+        .wrap(from_fn(surround))
 }

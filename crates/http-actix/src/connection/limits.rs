@@ -1,20 +1,18 @@
-//! The layer that watches a connection's requests, and refuses those with a head that is too large.
+//! How a connection knows of its requests and of how their answers are taken; which requests are refused
+//! for their head or their number.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::middleware::Next;
-use actix_web::web::{Bytes, Data};
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpRequest};
 
-use super::watch::{self, Open, Watch};
+use super::watch::{self, Open};
 use crate::code::Code;
-use crate::observe;
 use crate::problem::Problem;
-use crate::state::{ApiSettings, Operations};
+use crate::state::ApiSettings;
 
 /// What a header line has beside its name and value: a colon, a space, and its end.
 const LINE_BYTES: usize = 4;
@@ -22,21 +20,9 @@ const LINE_BYTES: usize = 4;
 /// takes it: no more than this at a time.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// Surrounds every request, inside of what gives it a correlation id.
-pub(crate) async fn watched(
-    req: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<Answering>, Error> {
-    let watch = watch::of(req.request()).cloned();
-    let open = watch.as_ref().map(|watch| watch.begin(has_body(req.request())));
-    let operations =
-        req.app_data::<Data<Operations>>().expect("invariant: the app holds its state");
-    let refused = refusal(req.request(), &operations.state.settings, watch.as_deref());
-    let response = match refused {
-        Some(problem) => observe::refuse(req, &problem),
-        None => next.call(req).await?,
-    };
-    Ok(response.map_body(|_, body| Answering { body, rest: Bytes::new(), open }))
+/// Has the connection of `req` know of it, until the answer is sent.
+pub(crate) fn begin(req: &HttpRequest) -> Option<Open> {
+    watch::of(req).map(|watch| watch.begin(has_body(req)))
 }
 
 fn has_body(req: &HttpRequest) -> bool {
@@ -44,13 +30,14 @@ fn has_body(req: &HttpRequest) -> bool {
     length.is_some_and(|length| length != b"0") || req.chunked().unwrap_or(true)
 }
 
-fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> Option<Problem> {
+/// Refuses a request whose head is too large, or one too many at once on its connection.
+pub(crate) fn check(req: &HttpRequest, settings: &ApiSettings) -> Result<(), Problem> {
     let ApiSettings { head_bytes_max, target_bytes_max, .. } = settings;
     let target = req.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > *target_bytes_max {
         let detail =
             format!("Path and query are at most {target_bytes_max} bytes. Nothing was done.");
-        return Some(Problem::new(Code::TargetTooLong, detail));
+        return Err(Problem::new(Code::TargetTooLong, detail));
     }
     let headers = req.headers().iter();
     let bytes: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -58,13 +45,14 @@ fn refusal(req: &HttpRequest, settings: &ApiSettings, watch: Option<&Watch>) -> 
         let detail = format!(
             "Path, query and headers are at most {head_bytes_max} bytes. Nothing was done."
         );
-        return Some(Problem::new(Code::HeadTooLarge, detail));
+        return Err(Problem::new(Code::HeadTooLarge, detail));
     }
-    watch.is_some_and(Watch::is_crowded).then(|| {
+    if watch::of(req).is_some_and(|watch| watch.is_crowded()) {
         let detail =
             "This connection has too many requests at once. Nothing was done; wait for answers.";
-        Problem::new(Code::Overloaded, detail)
-    })
+        return Err(Problem::new(Code::Overloaded, detail));
+    }
+    Ok(())
 }
 
 /// The body of an answer: its request is open until all of it was taken.
@@ -73,6 +61,12 @@ pub(crate) struct Answering {
     /// What the body has given and nobody has asked for yet.
     rest: Bytes,
     open: Option<Open>,
+}
+
+impl Answering {
+    pub(crate) fn new(body: BoxBody, open: Option<Open>) -> Self {
+        Self { body, rest: Bytes::new(), open }
+    }
 }
 
 impl MessageBody for Answering {
@@ -112,7 +106,7 @@ mod tests {
         let whole =
             Bytes::from((0..=u8::MAX).cycle().take(2 * PIECE_BYTES + 1).collect::<Vec<_>>());
         let body = BoxBody::new(whole.clone());
-        let mut answer = Answering { body, rest: Bytes::new(), open: None };
+        let mut answer = Answering::new(body, None);
         let mut pieces = Vec::new();
         while let Some(piece) = poll_fn(|cx| Pin::new(&mut answer).poll_next(cx)).await {
             pieces.push(piece.expect("a piece"));

@@ -18,7 +18,7 @@ mod watch;
 
 pub(crate) use door::Door;
 pub(crate) use guarded::Guarded;
-pub(crate) use limits::watched;
+pub(crate) use limits::{Answering, begin, check};
 pub(crate) use peers::network;
 pub use tls::Tls;
 pub(crate) use watch::{body_was_read, is_secure};
