@@ -160,6 +160,12 @@ mod tests {
             if keys.contains(&key("broken")) {
                 return Err(ReadError::Storage("no row".into()));
             }
+            if keys.contains(&key("unmigrated")) {
+                return Err(NotMigrated.into());
+            }
+            if keys.contains(&key("away")) {
+                return Err(ReadError::Unavailable("connection refused".into()));
+            }
             let exists = |key: &&WalletKey| key.wallet_id.as_str() != "nobody";
             Ok(keys.iter().map(|key| Some(key).filter(exists).map(stream)).collect())
         }
@@ -239,6 +245,22 @@ mod tests {
         let refused = wallets.load(&[key("broken")]).await;
         assert!(matches!(refused, Err(ReadError::Storage(_))), "{refused:?}");
         assert_eq!(*held.statements.lock().expect("no panic"), [1]);
+    }
+
+    #[tokio::test]
+    async fn everyone_in_a_statement_is_told_why_it_failed() {
+        for (wallet, is_unmigrated) in [("unmigrated", true), ("away", false)] {
+            let held = Arc::new(Held { gate: Some(Semaphore::new(0)), ..Held::default() });
+            let wallets = Arc::new(GroupedWallets::spawn(held.clone()));
+            let asked = ask(&wallets, &["first", "a", wallet]).await;
+            held.gate.as_ref().expect("one").add_permits(100);
+            for answer in asked.into_iter().skip(1) {
+                let refused = answer.await.expect("no panic").expect_err("it failed");
+                let ReadError::Unavailable(why) = refused else { panic!("{refused:?}") };
+                assert_eq!(why.is::<NotMigrated>(), is_unmigrated, "{why}");
+                assert!(is_unmigrated || why.to_string() == "connection refused", "{why}");
+            }
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Pages of a long ledger.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,10 +12,22 @@ use wallex_ports::{
     StreamState, Timestamp, WalletKey, WalletState, Wallets,
 };
 
-const LINES: u64 = 12_000;
+/// A ledger of so many lines: it begins with an opening, and has credits from there on.
+struct Long {
+    lines: u64,
+    /// How often its version was asked for.
+    asked: AtomicU64,
+}
 
-/// A ledger that begins with an opening, and has credits from there on.
-struct Long;
+impl Long {
+    fn of(lines: u64) -> Self {
+        Self { lines, asked: AtomicU64::new(0) }
+    }
+
+    fn projected<T>(&self, value: T) -> Projected<T> {
+        Projected { value, positions: vec![ShardPosition { shard: 0, position: self.lines }] }
+    }
+}
 
 fn line(key: &WalletKey, version: u64) -> LedgerEntry {
     LedgerEntry {
@@ -32,10 +45,6 @@ fn line(key: &WalletKey, version: u64) -> LedgerEntry {
         counterparty: None,
         recorded_at: Timestamp::from_unix_ms(0),
     }
-}
-
-fn projected<T>(value: T) -> Projected<T> {
-    Projected { value, positions: vec![ShardPosition { shard: 0, position: LINES }] }
 }
 
 #[async_trait]
@@ -60,17 +69,18 @@ impl ReadModels for Long {
         filter: &LedgerFilter,
         limit: u32,
     ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
-        let below = filter.below_version.unwrap_or(LINES + 1);
+        let below = filter.below_version.unwrap_or(self.lines + 1);
         let from = filter.from_version.unwrap_or(1);
         let is_all = filter.entry_type.is_none();
         assert!(is_all || below - from <= 5_000, "{filter:?} looks at too much");
         let lines = (from..below).rev().map(|version| line(key, version));
         let fitting = lines.filter(|line| is_all || filter.entry_type == Some(line.entry_type));
-        Ok(projected(fitting.take(limit as usize).collect()))
+        Ok(self.projected(fitting.take(limit as usize).collect()))
     }
 
     async fn ledger_version(&self, _: &WalletKey) -> Result<Projected<u64>, ReadError> {
-        Ok(projected(LINES))
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(self.projected(self.lines))
     }
 
     async fn transfer(
@@ -98,14 +108,14 @@ impl Wallets for Long {
 }
 
 /// The versions on each page, from the newest line to the last page.
-async fn pages(entry_type: Option<EntryType>, limit: u32) -> Vec<Vec<u64>> {
+async fn pages(ledger: &Long, entry_type: Option<EntryType>, limit: u32) -> Vec<Vec<u64>> {
     let wallet_id = WalletId::parse("w-1").expect("valid");
     let key = WalletKey { tenant: TenantId::default(), wallet_id };
     let filter = LedgerFilter { entry_type, ..LedgerFilter::default() };
     let mut query = LedgerQuery { filter, limit, min_version: None };
     let mut pages = Vec::new();
     loop {
-        let found = list_ledger(&Long, &Long, &key, &query, Duration::ZERO).await;
+        let found = list_ledger(ledger, ledger, &key, &query, Duration::ZERO).await;
         let page = found.expect("read").expect("the wallet is there").value;
         pages.push(page.entries.iter().map(|entry| entry.version).collect());
         match page.next_below {
@@ -117,9 +127,21 @@ async fn pages(entry_type: Option<EntryType>, limit: u32) -> Vec<Vec<u64>> {
 
 #[tokio::test]
 async fn filter_that_fits_little_is_answered_in_bounded_pages_without_a_gap() {
-    let empty: Vec<u64> = Vec::new();
-    assert_eq!(pages(Some(EntryType::Opening), 200).await, [empty.clone(), empty, vec![1]]);
-    let all_but_first: Vec<u64> = (2..=LINES).rev().collect();
-    assert_eq!(pages(Some(EntryType::Credit), 199).await.concat(), all_but_first);
-    assert_eq!(pages(None, 199).await.concat(), (1..=LINES).rev().collect::<Vec<_>>());
+    let (long, empty) = (Long::of(12_000), Vec::<u64>::new());
+    let openings = pages(&long, Some(EntryType::Opening), 200).await;
+    assert_eq!(openings, [empty.clone(), empty.clone(), vec![1]]);
+    let all_but_first: Vec<u64> = (2..=12_000).rev().collect();
+    assert_eq!(pages(&long, Some(EntryType::Credit), 199).await.concat(), all_but_first);
+    let all = pages(&long, None, 199).await.concat();
+    assert_eq!(all, (1..=12_000).rev().collect::<Vec<_>>());
+    // The first line is the last that a page looks at: there is nothing left for one more.
+    let openings = pages(&Long::of(10_000), Some(EntryType::Opening), 200).await;
+    assert_eq!(openings, [empty, vec![1]]);
+}
+
+#[tokio::test]
+async fn a_page_that_has_lines_costs_one_question() {
+    let short = Long::of(3);
+    assert_eq!(pages(&short, None, 200).await, [[3, 2, 1]]);
+    assert_eq!(short.asked.load(Ordering::SeqCst), 0, "there is nothing to wait for");
 }
