@@ -78,12 +78,15 @@ async fn a_full_queue_refuses_at_once() {
     store.close_the_gate();
     let first = send(&lane, vec![create(Some("first"), 0)]);
     begun(&store).await;
+    assert_eq!(lane.queued(), 0, "the first was taken");
     let waiting = send(&lane, vec![create(Some("second"), 0), create(Some("third"), 0)]);
     tokio::task::yield_now().await;
+    assert_eq!(lane.queued(), 2);
     let refused = lane.execute(create(Some("fourth"), 0)).await;
     assert!(matches!(refused, Err(CommandError::Overloaded)));
     store.gate.add_permits(100_000);
     assert!(answers(first).await.into_iter().chain(answers(waiting).await).all(|a| a.is_ok()));
+    assert_eq!(lane.queued(), 0);
     assert_eq!(store.balance("fourth"), None);
 }
 
@@ -148,10 +151,10 @@ async fn a_command_that_waited_too_long_is_refused_and_not_done() {
     begun(&store).await;
     let late = send(&lane, vec![create(Some("late"), 0)]);
     tokio::task::yield_now().await;
-    tokio::time::advance(Duration::from_secs(4)).await;
+    tokio::time::advance(Duration::from_millis(1)).await;
     let in_time = send(&lane, vec![create(Some("in-time"), 0)]);
     tokio::task::yield_now().await;
-    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(5)).await;
     store.gate.add_permits(100_000);
     assert!(matches!(answers(late).await[..], [Err(CommandError::Overloaded)]));
     assert!(answers(first).await.into_iter().chain(answers(in_time).await).all(|a| a.is_ok()));

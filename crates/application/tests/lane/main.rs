@@ -2,6 +2,7 @@
 
 mod batches;
 mod faults;
+mod observed;
 mod overtaken;
 mod retries;
 #[path = "../support/mod.rs"]

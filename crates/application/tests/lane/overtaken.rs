@@ -87,6 +87,21 @@ async fn a_command_that_is_overtaken_every_time_locks_first_and_wins() {
     store.tables().audit();
 }
 
+/// Nobody comes in between in a database that works. Where somebody does, the lane has an end.
+#[tokio::test]
+async fn a_command_that_loses_behind_its_lock_too_is_given_up_after_eight_tries() {
+    let store = Store::new();
+    let (lane, _task) = node(&store);
+    lane.execute(create(Some("a"), 0)).await.expect("created");
+    store.tables().locks_hold_nobody = true;
+    store.interfere(|tables| tables.credit_elsewhere(&key("a"), 1));
+    let before = store.tables().batches.len();
+    let refused = lane.execute(credit("a", 100)).await;
+    assert!(matches!(refused, Err(CommandError::Contended)), "{refused:?}");
+    assert_eq!(store.tables().batches.len() - before, 8);
+    assert_eq!(store.balance("a"), Some(8), "all of it elsewhere");
+}
+
 #[tokio::test]
 async fn a_wallet_created_elsewhere_at_the_last_moment_is_refused() {
     let store = Store::new();

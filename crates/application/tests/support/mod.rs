@@ -54,6 +54,8 @@ pub(crate) struct Tables {
     pub(crate) clock_breaks: bool,
     /// Somebody at a prompt holds this wallet's row.
     pub(crate) held: Option<WalletKey>,
+    /// Locked rows are written by others all the same.
+    pub(crate) locks_hold_nobody: bool,
     /// What another process does just before each transaction that did not lock first.
     interference: Option<Interference>,
     /// What another process does just before the next time that wallets are loaded.
@@ -83,6 +85,9 @@ impl Tables {
         let mut fallen: HashSet<WalletKey> = HashSet::new();
         let mut outcomes = Vec::new();
         for unit in units {
+            let changes = |key: &WalletKey| unit.appends.iter().any(|a| a.stream == *key);
+            let twice = unit.reads.iter().find(|read| changes(&read.stream));
+            assert_eq!(twice, None, "what is changed is verified by that alone");
             let version =
                 |key: &WalletKey| self.wallets.get(key).map_or(0, |s| s.state.wallet.version());
             let fits = |key: &WalletKey, expected| {
@@ -209,7 +214,8 @@ impl Store {
         self.begun.add_permits(1);
         self.gate.acquire().await.expect("open").forget();
         let mut tables = self.tables();
-        if !locked && let Some(mut interference) = tables.interference.take() {
+        let is_open = !locked || tables.locks_hold_nobody;
+        if is_open && let Some(mut interference) = tables.interference.take() {
             interference(&mut tables);
             tables.interference = Some(interference);
         }
