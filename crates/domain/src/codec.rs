@@ -299,5 +299,8 @@ mod tests {
         ] {
             assert!(matches!(of(CREATED, 1, payload), DecodeError::Payload { .. }), "{payload}");
         }
+        let DecodeError::Payload { source, .. } = of(CREATED, 1, "[]") else { panic!("a payload") };
+        let why = source.to_string();
+        assert!(why.starts_with("invalid type: sequence, expected an object"), "{why}");
     }
 }

@@ -158,6 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn as_many_are_kept_as_there_may_be() {
+        let tail = Tail::default();
+        for range in [1..=4_096, 4_097..=8_192] {
+            tail.push(0, batch(range));
+        }
+        assert_eq!(positions(&tail, 0, 0, usize::MAX).len(), 8_192);
+    }
+
+    #[test]
     fn shards_share_what_is_kept_and_each_has_its_last_batch() {
         let tail = Tail::default();
         for n in 0..3 {
