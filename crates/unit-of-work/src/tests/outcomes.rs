@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait as _;
 use wallex_database::{Backend, Database};
 use wallex_idempotency::stored_records;
 use wallex_outbox::Tail;
-use wallex_ports::{CommitError, Committer, StoredRecord, Unit, UnitOutcome};
+use wallex_ports::{Claim, CommitError, Committer, StoredRecord, Unit, UnitOutcome};
 use wallex_testkit::{Inspector, TempDatabase, eventually, on_both_databases};
 
 use crate::SqlCommitter;
@@ -21,6 +21,7 @@ on_both_databases!(
     a_wallet_that_is_there_is_not_created_again,
     a_refusal_on_a_stale_read_is_a_conflict,
     an_expired_key_is_taken_over,
+    a_record_that_outlives_every_clock_is_kept,
     concurrent_batches_take_gapless_positions,
     decisions_under_a_lock_do_not_conflict,
     a_dropped_lock_writes_nothing,
@@ -154,6 +155,15 @@ async fn an_expired_key_is_taken_over(database: TempDatabase) {
     commit(&db, vec![refusal(Some(short), "a", 1)]).await;
     assert_eq!(wallex_idempotency::sweep(&db, 100).await.expect("swept"), 1);
     assert!(record(&db, "key").await.is_some());
+}
+
+async fn a_record_that_outlives_every_clock_is_kept(database: TempDatabase) {
+    let db = migrated(&database).await;
+    let endless = Claim { ttl_ms: u64::MAX, ..claim("key", "kept") };
+    commit(&db, vec![unit(Some(endless), vec![open("a", 1)])]).await;
+    commit(&db, vec![unit(None, vec![open("b", 1)])]).await;
+    assert_eq!(wallex_idempotency::sweep(&db, 100).await.expect("swept"), 0);
+    assert_eq!(record(&db, "key").await.expect("stored").answer.body, "kept");
 }
 
 async fn concurrent_batches_take_gapless_positions(database: TempDatabase) {
