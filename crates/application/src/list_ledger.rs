@@ -48,11 +48,12 @@ pub async fn list_ledger(
 ) -> Result<Option<Projected<LedgerPage>>, ProjectionError> {
     if query.min_version.is_none() {
         let found = page(models, key, query).await?;
-        if !found.value.entries.is_empty() || found.value.next_below.is_some() {
+        if !found.value.entries.is_empty() {
             return Ok(Some(found));
         }
     }
-    // An empty page may mean that nothing fits the filter, or that nothing is there yet.
+    // An empty page may mean that nothing fits the filter, that nothing is there yet, or that there is
+    // no such wallet.
     let wanted = (query.min_version.unwrap_or(1), at_most);
     let ask = || models.ledger_version(key);
     match ask_for_version((models, wallets), key, wanted, ask, |version| *version).await? {
