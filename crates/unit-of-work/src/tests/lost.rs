@@ -9,7 +9,8 @@ use wallex_database::Database;
 use wallex_ports::{CommitError, Committer, StreamAppend, Unit, UnitOutcome};
 use wallex_testkit::{Inspector, Proxy, TempDatabase, block_on, eventually};
 
-use super::fixture::{claim, committer, credit, migrated, open, refusal, unit};
+use super::fixture::{claim, committer, credit, key, migrated, open, refusal, unit};
+use crate::SqlCommitter;
 use crate::attempt::{Attempt, attempt};
 use crate::batch::Batch;
 use crate::rows::Rows;
@@ -108,6 +109,59 @@ fn a_statement_that_holds_nothing_yet_is_fenced_off() {
         let outcomes = lossy.commit("LOCK TABLE outbox", (SENT, 2)).await.expect("found out");
         assert_eq!(outcomes, [Committed, Committed]);
         assert_eq!(lossy.balances().await, [12, 12]);
+    });
+}
+
+/// Has COMMIT do `what` to whoever wrote events.
+fn at_commit(what: &str) -> String {
+    format!(
+        "CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN {what}; RETURN NULL; END'; CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON events \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
+    )
+}
+
+/// Commits `units` under a lock on their wallets: there COMMIT is a statement of its own.
+async fn commit_locked(
+    committer: SqlCommitter,
+    units: Arc<[Unit]>,
+) -> Result<Vec<UnitOutcome>, CommitError> {
+    let locked = committer.lock(vec![key("a"), key("b")]).await.expect("locked");
+    locked.commit(units).await
+}
+
+#[test]
+fn a_commit_under_a_lock_whose_answer_is_lost_is_found_out() {
+    block_on(async {
+        let lossy = Lossy::new().await;
+        let gate = at_commit("PERFORM pg_advisory_xact_lock_shared(7)");
+        lossy.db.write().execute_unprepared(&gate).await.expect("a trigger");
+        let holder = lossy.db.begin().await.expect("begun");
+        holder.execute_unprepared("SELECT pg_advisory_xact_lock(7)").await.expect("held");
+        let committing = commit_locked(committer(&lossy.behind_proxy), lossy.units.clone());
+        let committing = tokio::spawn(committing);
+        eventually("COMMIT waits", async || {
+            (lossy.inspector.number(WAITING).await > 0).then_some(())
+        })
+        .await;
+        lossy.proxy.reset().await;
+        holder.rollback().await.expect("rolled back");
+        let outcomes = committing.await.expect("no panic").expect("found out");
+        assert_eq!(outcomes, [Committed, Committed]);
+        assert_eq!(lossy.balances().await, [12, 12]);
+    });
+}
+
+#[test]
+fn a_commit_under_a_lock_that_the_database_refuses_wrote_nothing() {
+    block_on(async {
+        let lossy = Lossy::new().await;
+        let refusal = at_commit("RAISE EXCEPTION ''refused for a test''");
+        lossy.db.write().execute_unprepared(&refusal).await.expect("a trigger");
+        let refused = commit_locked(committer(&lossy.db), lossy.units.clone()).await;
+        // It is known at once, and not looked up.
+        assert!(matches!(refused, Err(CommitError::Storage(_))), "{refused:?}");
+        assert_eq!(lossy.balances().await, [11, 11]);
     });
 }
 
