@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wallex_database::Row;
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
+use wallex_database::{Backend, Row};
 use wallex_ports::{ProjectorState, Projectors as _};
-use wallex_testkit::{TempDatabase, on_both_databases};
+use wallex_testkit::{TempDatabase, block_on, on_both_databases};
 
 use super::fixture::World;
 use crate::Ledger;
 use crate::apply::{Applied, Step};
-use crate::checkpoint::{self, Seat, Wanted};
+use crate::checkpoint::{self, FROZEN_MS_MAX, Seat, Wanted};
 use crate::event::Event;
 use crate::sql_store::SqlProjectorStore;
 use crate::store::ProjectorStore as _;
@@ -51,19 +52,19 @@ async fn several_processes_project_every_event_once(database: TempDatabase) {
     }
 }
 
-async fn seat(world: &World, owner: &str) -> Option<(Seat, u64)> {
+pub(super) async fn seat(world: &World, owner: &str) -> Option<(Seat, u64)> {
     let wanted = Wanted::AtAll;
     let taken = checkpoint::take(&world.db, "ledger", 0, owner, LEASE, wanted).await;
     taken.expect("the database answers")
 }
 
-async fn events(world: &World, after: u64) -> Vec<Event> {
+pub(super) async fn events(world: &World, after: u64) -> Vec<Event> {
     let rows = wallex_outbox::read_after(world.db.background(), 0, after, 100).await;
     let rows: Vec<Row> = rows.expect("events");
     rows.iter().map(|row| Event::of_row(row).expect("an event")).collect()
 }
 
-fn store(world: &World, owner: &str) -> SqlProjectorStore {
+pub(super) fn store(world: &World, owner: &str) -> SqlProjectorStore {
     SqlProjectorStore {
         db: Arc::clone(&world.db),
         projector: Arc::new(Ledger),
@@ -74,7 +75,7 @@ fn store(world: &World, owner: &str) -> SqlProjectorStore {
     }
 }
 
-async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
+pub(super) async fn apply(world: &World, seat: &Seat, from: u64, events: &[Event]) -> Applied {
     let store = store(world, "");
     let step = Step { store: &store, seat, events_per_second: 0 };
     step.apply(from, events).await.expect("the database answers")
@@ -159,6 +160,31 @@ async fn a_store_tells_its_holder_whether_the_seat_is_still_its_own(database: Te
     assert!(!one.wait(&seat).await.expect("answered"));
     assert!(!one.fail(&seat, "too late").await.expect("answered"));
     assert_eq!(other.position(&next).await.expect("answered"), Some(1));
+}
+
+/// The limit is the transaction's own: it ends with it, and the connection goes back to its pool.
+#[test]
+fn whoever_holds_a_checkpoint_and_stands_still_is_ended_by_the_database() {
+    block_on(async {
+        let world = World::on(TempDatabase::postgres().await).await;
+        let (mine, from) = seat(&world, "a").await.expect("free");
+        let limit = async |conn: &DatabaseTransaction| {
+            let sql = "SELECT CAST(setting AS bigint) AS n FROM pg_settings \
+                       WHERE name = 'idle_in_transaction_session_timeout'";
+            let row = conn.query_one_raw(Backend::Postgres.statement(sql, [])).await;
+            Row(row.expect("read").expect("a row")).number::<u64>("n").expect("a number")
+        };
+        let begin = async || world.db.begin_background().await.expect("begun");
+        let tx = begin().await;
+        let before = limit(&tx).await;
+        mine.advance(&tx, from, from, LEASE, 0).await.expect("answered").expect("it is its own");
+        assert_eq!(limit(&tx).await, FROZEN_MS_MAX);
+        tx.commit().await.expect("committed");
+        let tx = begin().await;
+        assert_eq!(limit(&tx).await, before);
+        checkpoint::hold(&tx, "ledger", 0).await.expect("held");
+        assert_eq!(limit(&tx).await, FROZEN_MS_MAX);
+    });
 }
 
 async fn a_lease_that_ran_out_is_nobodys(database: TempDatabase) {

@@ -1,19 +1,26 @@
 //! What can't be applied is parked, and nothing else.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wallex_domain::TenantId;
 use wallex_ports::{DeadLetterError, DeadLetters as _, Replay};
 use wallex_testkit::{TempDatabase, on_both_databases};
 
+use super::batches::Answering;
 use super::fixture::{World, key};
-use crate::letters::postpone;
+use crate::letters::{poison_of, postpone};
 use crate::projector::Poison;
+use crate::{ApplyError, Letters, Projector};
 
 on_both_databases!(
     a_poison_event_parks_its_wallet_alone,
     an_event_that_is_gone_parks_its_wallet,
     a_row_that_contradicts_parks_its_wallet,
+    a_line_that_contradicts_parks_its_wallet,
+    an_event_that_goes_while_its_wallet_is_parked_is_told_to_be_gone,
+    a_replay_ends_whatever_the_projector_says,
+    a_wallet_goes_on_behind_its_last_event_that_was_left_out,
     replay_applies_what_waits_in_order,
     replay_goes_as_far_as_it_can,
     discarding_leaves_the_event_out_for_ever,
@@ -116,6 +123,57 @@ async fn a_row_that_contradicts_parks_its_wallet(database: TempDatabase) {
     let replayed = world.letters().replay("read_model", &key("w")).await.expect("tried");
     assert_eq!(replayed, Replay::Applied { events: 1 });
     world.projections_are_right().await;
+}
+
+async fn a_line_that_contradicts_parks_its_wallet(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    project(&world).await;
+    world.execute("UPDATE ledger_entries SET balance_after = 99").await;
+    world.credit("w", 10).await;
+    project(&world).await;
+    let letters = world.letters().list(None, None, None, 10).await.expect("listed");
+    let told: Vec<_> = letters.iter().map(|l| (l.projector.as_str(), l.version)).collect();
+    assert_eq!(told, [("ledger", 2)]);
+    assert_eq!((lines(&world, "w").await, version(&world, "w").await), (1, 2));
+}
+
+async fn an_event_that_goes_while_its_wallet_is_parked_is_told_to_be_gone(database: TempDatabase) {
+    let world = poisoned(database, "type = 'WalletFrozen'").await;
+    project(&world).await;
+    world.execute("DELETE FROM events WHERE wallet_id = 'bad' AND version = 3").await;
+    let replayed = world.letters().replay("ledger", &key("bad")).await.expect("tried");
+    let Replay::StillParked(letter) = replayed else { panic!("{replayed:?}") };
+    assert_eq!((letter.version, letter.error.as_str()), (3, "the event is gone"));
+}
+
+/// A defect must not keep the checkpoint's row, and whoever asked, for ever.
+async fn a_replay_ends_whatever_the_projector_says(database: TempDatabase) {
+    let world = poisoned(database, "type = 'WalletFrozen'").await;
+    project(&world).await;
+    let (before, _) = world.letters().show("ledger", &key("bad")).await.expect("parked");
+    let poison = poison_of(&before);
+    let answering = Answering::new(move |_| Err(ApplyError::Poison(vec![poison.clone()])));
+    let letters = Letters::sql(Arc::clone(&world.db), Arc::new([answering as Arc<dyn Projector>]));
+    let replayed = letters.replay("ledger", &key("bad")).await.expect("tried");
+    assert_eq!(replayed, Replay::StillParked(Box::new(before)));
+}
+
+async fn a_wallet_goes_on_behind_its_last_event_that_was_left_out(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("w", 100).await;
+    world.credit("w", 1).await;
+    world.execute("UPDATE events SET type = 'WalletFrozen' WHERE version = 2").await;
+    project(&world).await;
+    for projector in ["ledger", "read_model"] {
+        let discarded = world.letters().discard(projector, &key("w"), 2, "a test").await;
+        assert_eq!(discarded.expect("discarded"), Replay::Applied { events: 0 });
+    }
+    world.credit("w", 5).await;
+    project(&world).await;
+    assert_eq!(world.parked().await, 0);
+    assert_eq!((lines(&world, "w").await, version(&world, "w").await), (2, 3));
+    assert_eq!(world.number("SELECT balance FROM wallets").await, 106);
 }
 
 async fn replay_applies_what_waits_in_order(database: TempDatabase) {

@@ -1,5 +1,6 @@
 //! Workers, rebuilds and drift checks on real databases.
 
+mod batches;
 mod drift;
 mod fixture;
 mod isolation;
@@ -11,3 +12,4 @@ mod rebuild;
 mod recovery;
 mod retry;
 mod silence;
+mod worker;
