@@ -34,6 +34,8 @@ use stopping::Stopping;
 pub use operations::OPERATION_LEASE_MS;
 pub use sql::SqlRecovery;
 pub use sql_store::RecoverySettings;
+#[cfg(test)]
+pub(crate) use sql_store::SqlRecoveryStore;
 pub use store::{Aside, Begun, Mine, PageTransaction, RecoveryStore, Stand, Visit};
 
 /// The operations of one process.

@@ -37,7 +37,7 @@ impl RecoverySettings {
 }
 
 /// [`RecoveryStore`] on a database.
-pub(super) struct SqlRecoveryStore {
+pub(crate) struct SqlRecoveryStore {
     db: Arc<Database>,
     projectors: Arc<[Arc<dyn Projector>]>,
     names: Vec<&'static str>,
@@ -45,7 +45,7 @@ pub(super) struct SqlRecoveryStore {
 }
 
 impl SqlRecoveryStore {
-    pub(super) fn new(
+    pub(crate) fn new(
         db: Arc<Database>,
         projectors: Arc<[Arc<dyn Projector>]>,
         settings: RecoverySettings,

@@ -1,5 +1,7 @@
 //! A drift check names what is not as the events say; a rebuild of the same puts it right.
 
+use sea_orm::ConnectionTrait as _;
+use wallex_database::Row;
 use wallex_ports::{CurrencyTotals, Place};
 use wallex_testkit::{Backend, TempDatabase, on_both_databases};
 
@@ -21,7 +23,9 @@ on_both_databases!(
     a_deleted_event_is_found_and_nothing_behind_it_is_touched,
     an_event_that_can_not_be_decoded_is_found,
     a_changed_write_side_is_found_and_left_to_people,
+    a_break_hides_nothing_of_other_wallets_and_nothing_before_it,
     an_edited_event_breaks_the_chain_whatever_was_edited,
+    a_broken_link_names_the_hash_that_stands_and_the_one_that_should,
     a_missing_version_is_named,
     a_forged_event_shows_at_the_one_behind_it,
     a_changed_last_hash_is_found,
@@ -63,7 +67,7 @@ async fn is_healed(
     }
 }
 
-fn clean() -> CurrencyTotals {
+pub(super) fn clean() -> CurrencyTotals {
     CurrencyTotals {
         currency: "USD".to_owned(),
         wallets: 3,
@@ -161,7 +165,7 @@ async fn a_deleted_line_is_found_and_added(database: TempDatabase) {
 }
 
 /// A line like that of `c`'s credit, in another place.
-fn line(wallet: &str, version: i64, event: &str) -> String {
+pub(super) fn line(wallet: &str, version: i64, event: &str) -> String {
     format!(
         "INSERT INTO ledger_entries SELECT shard, tenant, '{wallet}', {version}, position, {event}, \
          type, amount, balance_after, currency, description, reference, transfer_id, counterparty, \
@@ -241,6 +245,40 @@ async fn an_event_that_can_not_be_decoded_is_found(database: TempDatabase) {
     breaks(database, sql, 3, "unknown event type \"WalletFrozen\"", 6).await;
 }
 
+async fn a_break_hides_nothing_of_other_wallets_and_nothing_before_it(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let rows = world.rows().await;
+    world.execute("UPDATE events SET type = 'WalletFrozen' WHERE wallet_id = 'a'").await;
+    let uuid = |last: u8| {
+        let text = format!("'00000000-0000-4000-8000-00000000000{last}'");
+        match world.database.backend() {
+            Backend::Postgres => format!("CAST({text} AS uuid)"),
+            Backend::Sqlite => text,
+        }
+    };
+    let row = "INSERT INTO wallets SELECT shard, tenant, 'bb', owner_id, currency, 9, version, \
+               created_at_ms, updated_at_ms FROM wallets WHERE wallet_id = 'b'";
+    let added = [line("a", 0, &uuid(1)), line("b", 9, &uuid(2)), row.to_owned()];
+    let (credit, wallet) = (Some("credit of 7 USD, 107 after it"), Some("9 USD at version 2"));
+    let expected = [
+        ("a", LEDGER, Some(0), "row", None, credit, Some(7)),
+        ("b", LEDGER, Some(9), "row", None, credit, Some(7)),
+        ("bb", READ_MODEL, None, "row", None, wallet, Some(9)),
+    ];
+    for page in PAGES {
+        for sql in &added {
+            world.execute(sql).await;
+        }
+        let found = world.drift(page).await;
+        let mut told = seen(&found);
+        told.retain(|difference| difference.1 != Place::Events);
+        told.sort_by_key(|difference| difference.0);
+        assert_eq!(told, expected, "pages of {page}");
+        world.rebuild(page).await;
+        assert_eq!(world.rows().await, rows, "pages of {page}");
+    }
+}
+
 async fn a_changed_write_side_is_found_and_left_to_people(database: TempDatabase) {
     let world = World::projected(database, 1).await;
     let rows = world.rows().await;
@@ -297,6 +335,22 @@ async fn an_edited_event_breaks_the_chain_whatever_was_edited(database: TempData
         world.execute("DELETE FROM events").await;
         world.execute("INSERT INTO events SELECT * FROM sane").await;
     }
+}
+
+async fn a_broken_link_names_the_hash_that_stands_and_the_one_that_should(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let sql = "SELECT hash FROM events WHERE wallet_id = 'a' AND version = 2";
+    let row = world.db.read().query_one_raw(world.db.backend().statement(sql, [])).await;
+    let hash = Row(row.expect("read").expect("a row")).hash("hash").expect("a hash").to_string();
+    world.execute("UPDATE events SET schema_version = 0 WHERE wallet_id = 'a'").await;
+    let found = world.drift(100).await;
+    let link = found.differences.iter().find(|d| d.what == "hash" && d.version == Some(2));
+    let link = link.expect("it is broken");
+    let stands = format!("{}…: it, or the event before it, was changed", &hash[..12]);
+    assert_eq!(link.found.as_deref(), Some(&*stands));
+    let expected = link.expected.as_deref().expect("what it should be");
+    assert_eq!(expected.chars().count(), 13, "{expected}");
+    assert_ne!(expected[..12], hash[..12]);
 }
 
 async fn a_missing_version_is_named(database: TempDatabase) {

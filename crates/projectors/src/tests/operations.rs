@@ -1,16 +1,28 @@
 //! Operations as such: one of a kind at a time, told apart, and remembered.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use async_trait::async_trait;
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+use wallex_database::Backend;
 use wallex_outbox::Lag;
 use wallex_ports::{
-    Missing, OperationKind, OperationState, OutboxShard, Progress, Recovery as _, Report, Scope,
-    ShardPosition, StartError,
+    Missing, OperationKind, OperationState, OutboxShard, Progress, REPAIRS_MAX, Recovery as _,
+    Report, Scope, ShardPosition, StartError,
 };
-use wallex_testkit::{TempDatabase, on_both_databases};
+use wallex_testkit::{TempDatabase, eventually, on_both_databases};
 
+use super::drift::{clean, line};
 use super::fixture::{World, key};
-use super::recovery::Watched;
+use super::recovery::{Watched, recovery_on, tallies};
+use crate::recovery::{Mine, RecoveryStore as _, SqlRecoveryStore, Stand};
+use crate::{
+    ApplyError, Batch, Findings, Ledger, Mode, Projector, ReadModel, RecoverySettings, Stretch,
+    projectors,
+};
 
 on_both_databases!(
     one_of_a_kind_runs_at_a_time,
@@ -25,6 +37,12 @@ on_both_databases!(
     the_outbox_is_cleaned_of_what_is_old_and_processed,
     the_outbox_is_cleaned_in_chunks_and_says_how_far_consumers_are,
     expired_idempotency_records_are_swept,
+    a_process_that_ends_sweeps_no_further,
+    every_operation_of_a_process_is_waited_for,
+    an_operation_is_its_runs_until_another_takes_it,
+    a_page_that_the_database_refuses_counts_once,
+    a_rebuild_names_fewer_differences_than_a_drift_check,
+    a_database_that_no_server_has_used_is_in_order,
 );
 
 async fn one_of_a_kind_runs_at_a_time(database: TempDatabase) {
@@ -206,6 +224,22 @@ async fn the_outbox_is_cleaned_in_chunks_and_says_how_far_consumers_are(database
 }
 
 async fn expired_idempotency_records_are_swept(database: TempDatabase) {
+    let world = with_expired_records(database).await;
+    let recovery = world.recovery(2);
+    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 1_200);
+    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 0);
+    assert_eq!(world.number("SELECT count(*) FROM idempotency_keys").await, 3);
+}
+
+async fn a_process_that_ends_sweeps_no_further(database: TempDatabase) {
+    let world = with_expired_records(database).await;
+    let recovery = world.recovery(2);
+    recovery.stop();
+    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 500, "what it was at");
+}
+
+/// With 1,200 records that have expired, and three that have not.
+async fn with_expired_records(database: TempDatabase) -> World {
     let world = World::projected(database, 1).await;
     for n in 0..1_203_u64 {
         let expires = if n < 1_200 { n } else { 9_000_000_000_000 };
@@ -215,8 +249,135 @@ async fn expired_idempotency_records_are_swept(database: TempDatabase) {
         );
         world.execute(&sql).await;
     }
-    let recovery = world.recovery(2);
-    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 1_200);
-    assert_eq!(recovery.sweep_idempotency().await.expect("swept"), 0);
-    assert_eq!(world.number("SELECT count(*) FROM idempotency_keys").await, 3);
+    world
+}
+
+async fn every_operation_of_a_process_is_waited_for(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let watched = Watched::new(0);
+    let recovery = world.recovery_watched(&watched, 1);
+    let drift = recovery.begin(OperationKind::Drift, Scope::All).await.expect("begun");
+    // What ends early, and what begins meanwhile, is not all that there is to wait for.
+    for _ in 0..2 {
+        let retry = recovery.begin(OperationKind::Retry, Scope::All).await.expect("begun");
+        eventually("the retry ends", async || {
+            let retry = recovery.operation(retry.id).await.expect("an answer").expect("kept");
+            (retry.state == OperationState::Done).then_some(())
+        })
+        .await;
+    }
+    watched.allowed.send_replace(usize::MAX);
+    recovery.idle().await;
+    let ended = recovery.operation(drift.id).await.expect("an answer").expect("kept");
+    assert_eq!(ended.state, OperationState::Done);
+}
+
+async fn an_operation_is_its_runs_until_another_takes_it(database: TempDatabase) {
+    let world = World::filled(database, 1).await;
+    world.execute("UPDATE events SET type = 'WalletFrozen' WHERE version = 2").await;
+    world.project().await;
+    let settings = RecoverySettings::default();
+    let store = SqlRecoveryStore::new(Arc::clone(&world.db), projectors(), settings);
+    assert_eq!(store.has_one_writer(), world.db.backend() == Backend::Sqlite);
+    assert_eq!(store.parked().await.expect("counted"), 6);
+    let mine = Mine { id: Uuid::from_u128(1), owner: "one".to_owned() };
+    store.begin(OperationKind::Drift, &Scope::All, &mine).await.expect("begun");
+    let shown = async || store.operation(mine.id).await.expect("an answer").expect("kept");
+    let report = Report::default();
+    let record = async |done| {
+        let progress = Progress { done, ..Progress::default() };
+        let stand = Stand { progress: &progress, report: &report, resume_at: "" };
+        store.record(&mine, stand).await.expect("an answer")
+    };
+    let run_out = "UPDATE operations SET lease_until_ms = 1";
+    world.execute(run_out).await;
+    assert_eq!(shown().await.state, OperationState::Interrupted);
+    assert!(store.renew(&mine).await.expect("an answer"));
+    assert_eq!(shown().await.state, OperationState::Running);
+    world.execute(run_out).await;
+    assert!(record(3).await);
+    let recorded = shown().await;
+    assert_eq!((recorded.state, recorded.progress.done), (OperationState::Running, 3));
+    world.execute("UPDATE operations SET owner = 'another'").await;
+    assert!(!store.renew(&mine).await.expect("an answer"));
+    assert!(!record(4).await);
+    assert!(!store.end(&mine, &recorded).await.expect("an answer"));
+    assert_eq!(store.reload(&mine).await.expect("an answer"), None);
+    assert_eq!(shown().await, recorded);
+}
+
+/// The ledger, whose second page the database refuses once.
+#[derive(Default)]
+struct Refused {
+    pages: AtomicU32,
+}
+
+#[async_trait]
+impl Projector for Refused {
+    fn name(&self) -> &'static str {
+        Ledger.name()
+    }
+
+    async fn apply(&self, tx: &DatabaseTransaction, batch: &Batch<'_>) -> Result<(), ApplyError> {
+        Ledger.apply(tx, batch).await
+    }
+
+    async fn reconcile(
+        &self,
+        tx: &DatabaseTransaction,
+        stretch: &Stretch<'_>,
+        mode: Mode,
+    ) -> Result<Findings, DbErr> {
+        if self.pages.fetch_add(1, Ordering::SeqCst) == 1 {
+            return Err(DbErr::Custom("refused for a test".to_owned()));
+        }
+        Ledger.reconcile(tx, stretch, mode).await
+    }
+}
+
+async fn a_page_that_the_database_refuses_counts_once(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    for kind in [OperationKind::Drift, OperationKind::Rebuild] {
+        let projectors: [Arc<dyn Projector>; 2] =
+            [Arc::new(Refused::default()), Arc::new(ReadModel)];
+        let db = Arc::clone(&world.db);
+        let recovery = recovery_on(db, Arc::new(projectors), world.letters(), 2);
+        let begun = recovery.begin(kind, Scope::All).await.expect("begun");
+        recovery.idle().await;
+        let ended = recovery.operation(begun.id).await.expect("an answer").expect("kept");
+        assert_eq!(ended.state, OperationState::Done, "{:?}", ended.error);
+        assert_eq!(tallies(&ended.report), [[7, 0, 0, 0], [3, 0, 0, 0]], "{kind:?}");
+        assert_eq!((ended.progress.done, ended.progress.wallets), (7, 3), "{kind:?}");
+        if kind == OperationKind::Drift {
+            assert_eq!(ended.report.trial_balance, [clean()]);
+        }
+    }
+}
+
+async fn a_rebuild_names_fewer_differences_than_a_drift_check(database: TempDatabase) {
+    let world = World::projected(database, 1).await;
+    let extra = REPAIRS_MAX + 10;
+    for version in 10..10 + extra {
+        let id = format!("'00000000-0000-4000-8000-{version:012}'");
+        let id = match world.db.backend() {
+            Backend::Postgres => format!("CAST({id} AS uuid)"),
+            Backend::Sqlite => id,
+        };
+        let version = i64::try_from(version).expect("small");
+        world.execute(&line("b", version, &id)).await;
+    }
+    for (report, named) in
+        [(world.drift(100).await, extra), (world.rebuild(100).await, REPAIRS_MAX)]
+    {
+        assert_eq!((report.differences_total, report.differences.len()), (extra as u64, named));
+    }
+}
+
+/// Checkpoints come with the first server.
+async fn a_database_that_no_server_has_used_is_in_order(database: TempDatabase) {
+    let world = World::on(database).await;
+    world.execute("DELETE FROM projector_checkpoints").await;
+    for report in [world.drift(2).await, world.rebuild(2).await] {
+        assert_eq!((report.differences_total, report.trial_balance.len()), (0, 0));
+    }
 }

@@ -15,6 +15,7 @@ on_both_databases!(
     a_parked_wallet_is_rebuilt_to_where_it_was_parked,
     what_was_left_out_by_hand_stays_out,
     an_interrupted_rebuild_goes_on_behind_its_last_page,
+    an_interrupted_rebuild_of_a_part_goes_on_behind_its_last_page,
     a_rebuild_of_other_projectors_begins_anew,
     a_projector_that_moves_on_within_a_wallet_is_caught_up_with,
     one_wallet_alone_is_rebuilt,
@@ -92,6 +93,7 @@ async fn a_parked_wallet_is_rebuilt_to_where_it_was_parked(database: TempDatabas
         assert_eq!(rebuilt.parked, 2, "pages of {page}");
         assert_eq!(world.rows().await, rows, "pages of {page}");
         let found = world.drift(page).await;
+        assert_eq!(found.parked, 2, "pages of {page}");
         let places: Vec<_> = seen(&found).iter().map(|d| (d.0, d.1.as_str(), d.2)).collect();
         assert_eq!(places, [("a", "events", Some(3))], "pages of {page}");
     }
@@ -121,13 +123,18 @@ async fn what_was_left_out_by_hand_stays_out(database: TempDatabase) {
 }
 
 /// Begins a rebuild with pages of two events, and stops it behind its `pages`th page.
-async fn interrupted(world: &World, pages: usize) -> Operation {
+async fn interrupted(world: &World, scope: Scope, pages: usize) -> Operation {
     let watched = Watched::new(pages - 1);
-    interrupted_of(&world.recovery_watched(&watched, 2), &watched, pages).await
+    interrupted_of(&world.recovery_watched(&watched, 2), scope, &watched, pages).await
 }
 
-async fn interrupted_of(recovery: &SqlRecovery, watched: &Watched, pages: usize) -> Operation {
-    let begun = recovery.begin(OperationKind::Rebuild, Scope::All).await.expect("begun");
+async fn interrupted_of(
+    recovery: &SqlRecovery,
+    scope: Scope,
+    watched: &Watched,
+    pages: usize,
+) -> Operation {
+    let begun = recovery.begin(OperationKind::Rebuild, scope).await.expect("begun");
     let mut page = watched.begun.subscribe();
     page.wait_for(|begun| *begun == pages).await.expect("watched");
     // It waits within its transaction, and ends as the last.
@@ -149,7 +156,7 @@ async fn an_interrupted_rebuild_goes_on_behind_its_last_page(database: TempDatab
     let rows = world.rows().await;
     for pages in 1..=7 {
         truncate(&world).await;
-        let left = interrupted(&world, pages).await;
+        let left = interrupted(&world, Scope::All, pages).await;
         assert!(left.progress.done < 16, "{pages} pages: {:?}", left.progress);
         // As after a kill: nobody has said that it was left, and the lease runs out.
         let kill = "UPDATE operations SET state = 'running' WHERE state = 'interrupted'";
@@ -170,12 +177,43 @@ async fn an_interrupted_rebuild_goes_on_behind_its_last_page(database: TempDatab
     }
 }
 
+async fn an_interrupted_rebuild_of_a_part_goes_on_behind_its_last_page(database: TempDatabase) {
+    let mut world = World::projected(database, 1).await;
+    for amount in 1..=9 {
+        world.credit("b", amount).await;
+    }
+    world.project().await;
+    // Behind the seventh position are the nine credits alone, which are `b`'s.
+    let behind = Scope::Since(ShardPosition { shard: 0, position: 8 });
+    for (scope, total) in [(Scope::Wallet(key("b")), 11), (behind, 9)] {
+        truncate(&world).await;
+        let left = interrupted(&world, scope.clone(), 2).await;
+        assert_eq!((left.progress.done, left.progress.total), (4, total), "{scope:?}");
+        // The second time as after a kill behind the last page.
+        for state in ["interrupted", "done"] {
+            let kill =
+                format!("UPDATE operations SET state = 'interrupted' WHERE state = '{state}'");
+            world.execute(&kill).await;
+            let recovery = world.recovery(2);
+            let resumed = recovery.resume_interrupted().await.expect("an answer");
+            assert_eq!(resumed.expect("resumed").id, left.id);
+            recovery.idle().await;
+            let ended = recovery.operation(left.id).await.expect("an answer").expect("kept");
+            assert_eq!(ended.state, OperationState::Done, "{:?}", ended.error);
+            assert_eq!(tallies(&ended.report), [[0, 0, 11, 0], [0, 0, 1, 0]], "{scope:?}");
+            assert_eq!((ended.progress.done, ended.progress.wallets), (11, 1), "{scope:?}");
+        }
+        world.execute("DELETE FROM operations").await;
+    }
+}
+
 async fn a_rebuild_of_other_projectors_begins_anew(database: TempDatabase) {
     let world = World::projected(database, 1).await;
     let rows = world.rows().await;
     truncate(&world).await;
     let watched = Watched::new(0);
-    let left = interrupted_of(&world.recovery_of_ledger(&watched, 2), &watched, 1).await;
+    let recovery = world.recovery_of_ledger(&watched, 2);
+    let left = interrupted_of(&recovery, Scope::All, &watched, 1).await;
     assert_eq!(tallies(&left.report), [[0, 0, 2, 0], [0, 0, 0, 0]]);
     let resumed = world.operate(OperationKind::Rebuild, Scope::All, 2).await;
     assert_eq!(resumed.id, left.id);
@@ -191,7 +229,7 @@ async fn a_projector_that_moves_on_within_a_wallet_is_caught_up_with(database: T
         world.credit("w", amount).await;
     }
     world.execute("UPDATE projector_checkpoints SET position = 1").await;
-    let left = interrupted(&world, 2).await;
+    let left = interrupted(&world, Scope::All, 2).await;
     assert_eq!(left.progress.done, 4, "three of them are in the future");
     assert_eq!(tallies(&left.report), [[0, 0, 1, 0], [0, 0, 0, 0]]);
     // The read model has no row yet: its projector begins at the first event.
