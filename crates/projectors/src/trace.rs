@@ -144,7 +144,121 @@ fn begin_transaction(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+    use wallex_domain::{Balance, Currency, OwnerId, TenantId, WalletEvent, WalletId};
+    use wallex_outbox::Committed;
+    use wallex_ports::{Timestamp, WalletKey};
+
     use super::*;
+
+    /// The spans of a batch of `events`, each a wallet and a version, of which `end` tells what became. Each
+    /// test has a trace of its own: all export to one place.
+    fn spans(
+        trace: &str,
+        events: &[(&str, u64)],
+        end: impl FnOnce(BatchTrace<'_>, &[Event]),
+    ) -> Vec<SpanData> {
+        static EXPORTER: OnceLock<InMemorySpanExporter> = OnceLock::new();
+        let exporter = EXPORTER.get_or_init(|| {
+            let exporter = InMemorySpanExporter::default();
+            let provider =
+                SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+            global::set_tracer_provider(provider);
+            exporter
+        });
+        let events: Vec<Event> =
+            events.iter().map(|(id, version)| event(trace, id, *version)).collect();
+        let place = Place {
+            system: "postgresql",
+            namespace: "wallex".to_owned(),
+            server: Some(("db.example".to_owned(), 5432)),
+        };
+        end(BatchTrace::begin("ledger", Some(&place), &events), &events);
+        let mut spans = exporter.get_finished_spans().expect("they are kept");
+        spans.retain(|span| span.span_context.trace_id().to_string() == trace);
+        spans
+    }
+
+    fn event(trace: &str, wallet: &str, version: u64) -> Event {
+        let traceparent = Traceparent::parse(&format!("00-{trace}-00f067aa0ba902b7-01"));
+        Event::of_committed(&Committed {
+            wallet: WalletKey {
+                tenant: TenantId::default(),
+                wallet_id: WalletId::parse(wallet).expect("an id"),
+            },
+            version,
+            position: version,
+            event_id: uuid::Uuid::nil().into(),
+            event: WalletEvent::Created {
+                owner_id: OwnerId::parse("o").expect("an id"),
+                currency: Currency::parse("USD").expect("a code"),
+                initial_balance: Balance::ZERO,
+            },
+            recorded_at: Timestamp::from_unix_ms(0),
+            traceparent: Some(traceparent.expect("visible ASCII")),
+        })
+    }
+
+    fn attribute(span: &SpanData, key: &str) -> Option<String> {
+        let found = span.attributes.iter().find(|attribute| attribute.key.as_str() == key);
+        found.map(|attribute| attribute.value.to_string())
+    }
+
+    /// What failed: the wallet and the version of an event, or the name of another span; and why.
+    fn failed(spans: &[SpanData]) -> Vec<(String, String)> {
+        let failed = spans.iter().filter_map(|span| {
+            let error = attribute(span, "error.type");
+            let status = Status::error(error.clone().unwrap_or_default());
+            assert_eq!(span.status, if error.is_some() { status } else { Status::Unset });
+            let event = attribute(span, "wallet.id").zip(attribute(span, "stream.version"));
+            let name =
+                event.map_or(span.name.to_string(), |(id, version)| format!("{id} {version}"));
+            Some((name, error?))
+        });
+        let mut failed: Vec<_> = failed.collect();
+        failed.sort();
+        failed
+    }
+
+    fn pairs(failed: &[(String, String)]) -> Vec<(&str, &str)> {
+        failed.iter().map(|(name, error)| (name.as_str(), error.as_str())).collect()
+    }
+
+    #[test]
+    fn what_was_parked_failed_in_its_own_trace_and_nothing_else_did() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4701";
+        let events = [("a", 1), ("bad", 1), ("bad", 2), ("bad", 3)];
+        let spans = spans(trace, &events, |trace, events| {
+            trace.committed(&[Poison::of(&events[2], "odd".to_owned())]);
+        });
+        assert_eq!(spans.len(), 5, "one for each event, and the transaction's");
+        assert_eq!(pairs(&failed(&spans)), [("bad 2", "parked"), ("bad 3", "parked")]);
+    }
+
+    #[test]
+    fn what_was_not_written_failed_in_every_trace() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4702";
+        let spans = spans(trace, &[("a", 1), ("b", 1)], |trace, _| trace.failed("unavailable"));
+        let expected = ["BATCH", "a 1", "b 1"].map(|name| (name, "unavailable"));
+        assert_eq!(pairs(&failed(&spans)), expected);
+    }
+
+    /// As OpenTelemetry has it: a batch of one has no size.
+    #[test]
+    fn a_transaction_says_how_many_events_it_has_if_there_are_several() {
+        let events = [("a", 1), ("b", 1), ("c", 1)];
+        for (trace, count, size) in [
+            ("4bf92f3577b34da6a3ce929d0e0e4703", 1, None),
+            ("4bf92f3577b34da6a3ce929d0e0e4704", 2, Some("2")),
+            ("4bf92f3577b34da6a3ce929d0e0e4705", 3, Some("3")),
+        ] {
+            let spans = spans(trace, &events[..count], |trace, _| trace.committed(&[]));
+            let transaction = spans.iter().find(|span| span.name == "BATCH").expect("one");
+            assert_eq!(attribute(transaction, "db.operation.batch.size").as_deref(), size);
+        }
+    }
 
     #[test]
     fn a_stored_trace_is_continued_and_nonsense_is_not() {
