@@ -236,13 +236,18 @@ async fn a_worker_without_a_seat_looks_once_a_second_and_stops_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seat_that_could_not_be_asked_for_is_asked_for_again() {
+async fn a_seat_that_could_not_be_asked_for_is_asked_for_again_and_less_and_less_often() {
     let store = Store::default();
-    store.table().unanswered_takes = 3;
+    store.table().unanswered_takes = 10;
     let mut process = Process::start(&store);
     process.commit(1);
     process.applied(1).await;
-    assert_eq!(store.table().takes.len(), 4);
+    {
+        let takes = &store.table().takes;
+        assert_eq!(takes.len(), 11);
+        assert!(takes[1] - takes[0] <= Duration::from_millis(100));
+        assert!(takes[10] - takes[9] >= Duration::from_secs(5));
+    }
     process.stop().await;
 }
 
