@@ -81,11 +81,15 @@ impl Step<'_> {
             if !new.is_empty() {
                 tx.park(&new).await?;
             }
-            let waits = |event: &&Event| {
+            let waits = |event: &Event| {
                 parking.parked.contains(&event.wallet)
                     || poison.get(&event.wallet).is_some_and(|p| event.version >= p.version)
             };
-            let due: Vec<&Event> = events.iter().filter(|event| !waits(event)).collect();
+            // One comes again where a checkpoint was set back.
+            let is_left_out =
+                |event: &Event| parking.discarded.contains(&event.wallet, event.version);
+            let due: Vec<&Event> =
+                events.iter().filter(|event| !waits(event) && !is_left_out(event)).collect();
             let shard = self.seat.shard;
             let batch = Batch { shard, events: &due, discarded: &parking.discarded, is_new };
             let applying = AssertUnwindSafe(tx.project(&batch)).catch_unwind();

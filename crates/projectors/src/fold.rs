@@ -77,7 +77,7 @@ impl Folded {
         self.standing.map_or(0, |standing| standing.version())
     }
 
-    /// Folds one more event in.
+    /// Folds one more event in, which is none of the `discarded`.
     ///
     /// # Errors
     /// Why it can't be: it can't be decoded, or it does not follow. Nothing is changed then.
@@ -85,7 +85,7 @@ impl Folded {
         let left_out = |version| discarded.contains(&event.wallet, version);
         let mut next = self.standing;
         if let Some(standing) = &mut next {
-            while left_out(standing.version() + 1) && standing.version() + 1 < event.version {
+            while left_out(standing.version() + 1) {
                 standing.skip();
             }
         }
