@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use tracing::{Instrument, Span, field, info_span};
+use tracing::{Instrument, Span, field, info_span, record_all};
 use wallex_application::{
     Action, Answer, Command, CommandError, KeyedRequest, Precondition, RequestContext,
 };
@@ -117,7 +117,7 @@ async fn execute(
         "wallet.command",
         otel.name = action.name(),
         command = action.name(),
-        correlation.id = %correlation_id,
+        correlation.id = correlation_id.as_str(),
         idempotency.replayed = field::Empty,
     );
     let context = RequestContext {
@@ -156,15 +156,15 @@ fn did<E>(is_creation: bool, answered: &Result<Result<Answer, CommandError>, E>)
 
 /// Puts what the answer says on the request's span.
 fn note(answer: &Answer) {
-    let request = Span::current();
-    request.record("idempotency.replayed", answer.replayed);
-    let version = answer.stored.etag.as_deref().and_then(|tag| tag.trim_matches('"').parse().ok());
-    if let Some(version) = version {
-        let version: i64 = version;
-        request.record("stream.version", version);
-    }
-    let created = answer.stored.location.as_deref().and_then(|path| path.rsplit('/').next());
-    if let Some(wallet_id) = created {
-        request.record("wallet.id", wallet_id);
-    }
+    let stored = &answer.stored;
+    let version: Option<i64> =
+        stored.etag.as_deref().and_then(|tag| tag.trim_matches('"').parse().ok());
+    let created = stored.location.as_deref().and_then(|path| path.rsplit('/').next());
+    // What there is none of stays as it is.
+    record_all!(
+        Span::current(),
+        idempotency.replayed = answer.replayed,
+        stream.version = version,
+        wallet.id = created,
+    );
 }

@@ -36,7 +36,7 @@ pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'sta
         server.port = server.as_ref().and_then(Authority::port_u16).map(i64::from),
         client.address = request.peer_addr().map(|peer| field::display(peer.ip())),
         error.type = field::Empty,
-        correlation.id = %correlation::of(request.request()).id,
+        correlation.id = correlation::of(request.request()).id.as_str(),
         caller.id = field::Empty,
         wallet.id = field::Empty,
         stream.version = field::Empty,

@@ -145,8 +145,14 @@ fn bad_values_say_what_would_be_right() {
     ] {
         assert_eq!(problem("", &[(name, value)]), expected);
     }
-    for name in ["WALLEX_DEFAULT_CURRENCY", "WALLEX_LOG", "IDEMPOTENCY_TTL_HOURS"] {
-        let problem = problem("", &[(name, "a=b=c")]);
+    for (name, value) in [
+        ("WALLEX_DEFAULT_CURRENCY", "a=b=c"),
+        ("WALLEX_LOG", "a=b=c"),
+        ("WALLEX_LOG", "info,[request]=debug"),
+        ("WALLEX_LOG", "info,wallex{id=1}"),
+        ("IDEMPOTENCY_TTL_HOURS", "a=b=c"),
+    ] {
+        let problem = problem("", &[(name, value)]);
         assert!(problem.starts_with(name) && problem.contains("but is"), "{problem}");
     }
 }

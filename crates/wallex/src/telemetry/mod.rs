@@ -11,12 +11,12 @@ use opentelemetry::global;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Level, Metadata, Subscriber};
+use tracing::{Dispatch, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets, filter_fn};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::config::{Config, LogFormat};
 
@@ -62,12 +62,8 @@ pub(crate) fn init(config: &Config, export: bool) -> anyhow::Result<Telemetry> {
         LogFormat::Json => false,
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    // Traces come first: they make the ids that log lines carry.
-    tracing_subscriber::registry()
-        .with(traces)
-        .with(logs(pretty, colours, &config.log_filter, io::stderr)?)
-        .try_init()
-        .context("logs can't be set up")?;
+    let form = Form { pretty, colours, writer: io::stderr };
+    set_up(traces, form, &config.log_filter)?.try_init().context("logs can't be set up")?;
     Ok(Telemetry { provider, pretty })
 }
 
@@ -82,31 +78,60 @@ impl Telemetry {
     }
 }
 
-fn logs<S, W>(
+/// How lines are written, and where to.
+struct Form<W> {
     pretty: bool,
     colours: bool,
-    filter: &str,
     writer: W,
-) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-    W: for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static,
-{
-    let events: Targets =
-        format!("{QUIET},{filter}").parse().context("WALLEX_LOG can't be understood")?;
-    // Spans pass in any case: they carry the correlation id to the warnings inside them.
-    let filter = events.or(spans());
-    Ok(if pretty {
-        fmt::layer().with_writer(writer).with_ansi(colours).with_filter(filter).boxed()
-    } else {
-        json::JsonLines::new(writer).with_filter(filter).boxed()
+}
+
+impl<W: for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static> Form<W> {
+    fn layer<S>(self) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        if self.pretty {
+            fmt::layer().with_writer(self.writer).with_ansi(self.colours).boxed()
+        } else {
+            json::JsonLines::new(self.writer).boxed()
+        }
+    }
+}
+
+/// Lines in `form` of what `targets` lets through, and `traces` of what they ask for themselves.
+fn set_up(
+    traces: Option<impl Layer<Registry> + Send + Sync>,
+    form: Form<impl for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static>,
+    targets: &str,
+) -> anyhow::Result<Dispatch> {
+    let filter = filter(targets)?;
+    let registry = tracing_subscriber::registry();
+    Ok(match traces {
+        // They come first: they make the ids that log lines carry.
+        Some(traces) => registry.with(traces).with(form.layer().with_filter(filter)).into(),
+        // The filter of one layer is asked again whenever a span is made, recorded on or closed.
+        None => registry.with(filter).with(form.layer()).into(),
     })
 }
 
-fn spans() -> FilterFn<fn(&Metadata<'_>) -> bool> {
-    let is_span: fn(&Metadata<'_>) -> bool =
-        |metadata| metadata.is_span() && *metadata.level() <= Level::INFO;
-    filter_fn(is_span).with_max_level_hint(LevelFilter::INFO)
+/// What is logged under `WALLEX_LOG`.
+fn filter(targets: &str) -> anyhow::Result<FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>>> {
+    let events: Targets =
+        format!("{QUIET},{targets}").parse().context("WALLEX_LOG can't be understood")?;
+    let most = Filter::<Registry>::max_level_hint(&events).unwrap_or(LevelFilter::TRACE);
+    // Spans pass in any case: they carry the correlation id to the warnings inside them.
+    let passes = move |metadata: &Metadata<'_>| {
+        is_span(metadata) || events.would_enable(metadata.target(), metadata.level())
+    };
+    Ok(filter_fn(passes).with_max_level_hint(most.max(LevelFilter::INFO)))
+}
+
+fn spans() -> FilterFn {
+    filter_fn(is_span as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
+}
+
+fn is_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && *metadata.level() <= Level::INFO
 }
 
 #[cfg(test)]

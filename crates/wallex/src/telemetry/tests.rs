@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tracing_subscriber::Registry;
+use tracing::dispatcher::with_default;
 
 use super::*;
 
@@ -35,8 +35,8 @@ impl Sink {
 fn logged(filter: &str, work: impl FnOnce()) -> Sink {
     let sink = Sink::default();
     let writer = sink.clone();
-    let layer = logs::<Registry, _>(false, false, filter, move || writer.clone()).expect("valid");
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+    let form = Form { pretty: false, colours: false, writer: move || writer.clone() };
+    with_default(&set_up(None::<FilterFn>, form, filter).expect("valid"), work);
     sink
 }
 
@@ -115,10 +115,10 @@ fn lines_of_a_sampled_span_carry_its_trace() {
     let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let sink = Sink::default();
     let writer = sink.clone();
-    let layer = logs(false, false, "info", move || writer.clone()).expect("valid");
-    let subscriber = tracing_subscriber::registry().with(traces).with(layer);
-    tracing::subscriber::with_default(subscriber, || {
+    let form = Form { pretty: false, colours: false, writer: move || writer.clone() };
+    with_default(&set_up(Some(traces), form, "info").expect("valid"), || {
         tracing::info!("outside");
+        tracing::debug!("not of interest");
         let _outer = tracing::info_span!("outer").entered();
         tracing::info!("outer");
         let _inner = tracing::info_span!("inner").entered();
@@ -135,8 +135,8 @@ fn lines_of_a_sampled_span_carry_its_trace() {
 fn pretty_lines_are_for_people() {
     let sink = Sink::default();
     let writer = sink.clone();
-    let layer = logs::<Registry, _>(true, false, "info", move || writer.clone()).expect("valid");
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+    let form = Form { pretty: true, colours: false, writer: move || writer.clone() };
+    with_default(&set_up(None::<FilterFn>, form, "info").expect("valid"), || {
         tracing::info!(wallet.id = "w-1", "done");
     });
     let text = sink.text();

@@ -18,9 +18,7 @@ pub(super) const KEYS: &[Key] = &[
          `off`), or directives such as `info,wallex_application=debug`.",
         Kind::Text {
             set: |config, text| {
-                text.parse::<Targets>().map_err(
-                    |_| "must be a level, as info, or directives, as info,wallex_application=debug",
-                )?;
+                check_filter(text)?;
                 text.clone_into(&mut config.log_filter);
                 Ok(())
             },
@@ -61,6 +59,16 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Switch { set: |config, on| config.metrics = on, get: |config| config.metrics },
     ),
 ];
+
+/// Whether `text` is a level or directives. To a parser of directives any text names a target; none is
+/// named with more than these characters.
+fn check_filter(text: &str) -> Result<(), &'static str> {
+    let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-:.,= ".contains(c));
+    if is_name && text.parse::<Targets>().is_ok() {
+        return Ok(());
+    }
+    Err("must be a level, as info, or directives, as info,wallex_application=debug")
+}
 
 fn log_format(text: &str) -> Option<LogFormat> {
     [LogFormat::Auto, LogFormat::Pretty, LogFormat::Json]
