@@ -160,9 +160,10 @@ fn note(answer: &Answer) {
     let version: Option<i64> =
         stored.etag.as_deref().and_then(|tag| tag.trim_matches('"').parse().ok());
     let created = stored.location.as_deref().and_then(|path| path.rsplit('/').next());
+    let request = Span::current();
     // What there is none of stays as it is.
     record_all!(
-        Span::current(),
+        request,
         idempotency.replayed = answer.replayed,
         stream.version = version,
         wallet.id = created,
