@@ -48,7 +48,11 @@ pub async fn list_ledger(
 ) -> Result<Option<Projected<LedgerPage>>, ProjectionError> {
     if query.min_version.is_none() {
         let found = page(models, key, query).await?;
-        if !found.value.entries.is_empty() {
+        let LedgerPage { entries, next_below } = &found.value;
+        // Where a page goes on may be told by a cursor of another wallet.
+        let is_there = !entries.is_empty()
+            || next_below.is_some() && models.ledger_version(key).await?.value > 0;
+        if is_there {
             return Ok(Some(found));
         }
     }

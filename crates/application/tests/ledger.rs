@@ -15,13 +15,13 @@ use wallex_ports::{
 /// A ledger of so many lines: it begins with an opening, and has credits from there on.
 struct Long {
     lines: u64,
-    /// How often its version was asked for.
-    asked: AtomicU64,
+    /// How often lines were asked for, and how often how far it has come.
+    asked: (AtomicU64, AtomicU64),
 }
 
 impl Long {
     fn of(lines: u64) -> Self {
-        Self { lines, asked: AtomicU64::new(0) }
+        Self { lines, asked: Default::default() }
     }
 
     fn projected<T>(&self, value: T) -> Projected<T> {
@@ -69,6 +69,7 @@ impl ReadModels for Long {
         filter: &LedgerFilter,
         limit: u32,
     ) -> Result<Projected<Vec<LedgerEntry>>, ReadError> {
+        self.asked.0.fetch_add(1, Ordering::SeqCst);
         let below = filter.below_version.unwrap_or(self.lines + 1);
         let from = filter.from_version.unwrap_or(1);
         let is_all = filter.entry_type.is_none();
@@ -79,7 +80,7 @@ impl ReadModels for Long {
     }
 
     async fn ledger_version(&self, _: &WalletKey) -> Result<Projected<u64>, ReadError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.asked.1.fetch_add(1, Ordering::SeqCst);
         Ok(self.projected(self.lines))
     }
 
@@ -145,10 +146,18 @@ async fn filter_that_fits_little_is_answered_in_bounded_pages_without_a_gap() {
 }
 
 #[tokio::test]
-async fn a_page_that_has_lines_costs_one_question() {
+async fn lines_are_looked_for_once_a_page() {
+    let asked = |ledger: &Long| {
+        let (lines, version) = &ledger.asked;
+        (lines.load(Ordering::SeqCst), version.load(Ordering::SeqCst))
+    };
     let short = Long::of(3);
     assert_eq!(pages(&short, None, 200).await, [[3, 2, 1]]);
-    assert_eq!(short.asked.load(Ordering::SeqCst), 0, "there is nothing to wait for");
+    assert_eq!(asked(&short), (1, 0), "there is nothing to wait for");
+    // Two pages with nothing on them, and the last.
+    let long = Long::of(12_000);
+    assert_eq!(pages(&long, Some(EntryType::Opening), 200).await.len(), 3);
+    assert_eq!(asked(&long), (3, 3), "where it begins, and twice whether it is there");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The correlation id: read or made before anything else, echoed on every answer.
+//! The correlation id: read or made before anything else.
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpMessage, HttpRequest};

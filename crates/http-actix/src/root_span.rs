@@ -1,8 +1,6 @@
 //! The one root span of a request, in the words of OpenTelemetry's HTTP conventions, as a part of
 //! the client's trace when it sent one.
 
-use std::cell::LazyCell;
-
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::uri::Authority;
@@ -17,10 +15,8 @@ use crate::{connection, correlation, headers, traceparent};
 /// Makes the root span. What is known later is recorded on it by who knows it.
 pub(crate) fn begin(request: &ServiceRequest, method: &'static str, route: &'static str) -> Span {
     let scheme = if connection::is_secure(request.request()) { "https" } else { "http" };
-    // Nobody looks where the span is not wanted.
-    let server = LazyCell::new(|| -> Option<Authority> {
-        headers::host(request.request()).and_then(|host| host.parse().ok())
-    });
+    let server: Option<Authority> =
+        headers::host(request.request()).and_then(|host| host.parse().ok());
     let span = tracing::info_span!(
         "http.request",
         otel.name = %format_args!("{method} {route}"),

@@ -120,16 +120,12 @@ fn add(table: impl Iterator<Item = Entry>, config: &mut ServiceConfig) {
     }
     for (path, entries) in paths {
         let methods = Methods::of(&entries);
-        let allow = methods.allow();
-        // actix would answer the other methods of a path with an empty 405.
-        let other =
-            move || async move { Err::<HttpResponse, _>(Problem::method_not_allowed(allow)) };
         let mut resource = web::resource(path);
         for Entry { route, .. } in entries {
             resource = resource.route(route);
         }
         let around = from_fn(move |req, next| serve(path, methods, req, next));
-        config.service(resource.default_service(web::to(other)).wrap(around));
+        config.service(resource.wrap(around));
     }
 }
 
@@ -140,12 +136,17 @@ async fn serve(
     req: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let needs = methods.needs(req.method());
-    let admitted = async |req: ServiceRequest| match admit(needs, req.request()).await {
-        Ok(()) => next.call(req).await,
-        Err(problem) => Ok(req.error_response(problem)),
+    let answer = async |req: ServiceRequest| {
+        let admitted = match methods.needs(req.method()) {
+            Some(needs) => admit(needs, req.request()).await,
+            None => Err(Problem::method_not_allowed(methods.allow())),
+        };
+        match admitted {
+            Ok(()) => next.call(req).await,
+            Err(problem) => Ok(req.error_response(problem)),
+        }
     };
-    observe(path, req, admitted).await
+    observe(path, req, answer).await
 }
 
 /// The verbs of a path, with what each needs.
@@ -161,14 +162,13 @@ impl Methods {
         Self { read: needs(Verb::Read), write: needs(Verb::Write) }
     }
 
-    /// What a request needs to be answered; nothing when the answer is that there is no such method.
-    fn needs(self, method: &Method) -> Needs {
-        let verb = match *method {
+    /// What a request needs; `None` when there is no such method here.
+    fn needs(self, method: &Method) -> Option<Needs> {
+        match *method {
             Method::GET | Method::HEAD => self.read,
             Method::POST => self.write,
             _ => None,
-        };
-        verb.unwrap_or(Needs::Nothing)
+        }
     }
 
     /// Their names, as `Allow` lists them.

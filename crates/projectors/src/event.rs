@@ -153,7 +153,7 @@ impl Discarded {
 pub struct Batch<'a> {
     /// Their shard.
     pub shard: u16,
-    /// The events, without those of parked wallets.
+    /// The events, without those of parked wallets and those that were left out by hand.
     pub events: &'a [&'a Event],
     /// What was left out of this projection by hand.
     pub discarded: &'a Discarded,

@@ -139,7 +139,7 @@ async fn a_command_shows_in_its_trace_if_that_is_recorded() {
     assert_eq!(spans.take(), ["request in nothing", "wallet.commit in request"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_commit_that_failed_says_so_and_why_in_its_trace() {
     let store = Store::new();
     let (lane, _task) = node(&store);

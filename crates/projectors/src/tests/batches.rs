@@ -18,6 +18,7 @@ on_both_databases!(
     what_is_new_is_written_without_a_second_try,
     a_wallet_is_parked_at_the_first_event_that_can_not_be_applied_and_told_once,
     what_was_left_out_stays_out_when_it_comes_again,
+    what_was_left_out_last_stays_out_when_it_comes_again,
     what_a_projector_can_not_do_is_told_at_once,
 );
 
@@ -148,6 +149,26 @@ async fn what_was_left_out_stays_out_when_it_comes_again(database: TempDatabase)
         let applied = apply(&world, &mine, from, &batch[..count]).await;
         assert_eq!(parked(&applied), [], "{count} events behind {from}");
         assert_eq!(world.rows().await, rows, "{count} events behind {from}");
+    }
+}
+
+async fn what_was_left_out_last_stays_out_when_it_comes_again(database: TempDatabase) {
+    let mut world = World::on(database).await;
+    world.open("a", 100).await;
+    world.credit("a", 1).await;
+    world.execute("UPDATE events SET type = 'WalletFrozen' WHERE version = 2").await;
+    world.project().await;
+    for projector in ["read_model", "ledger"] {
+        let discarded = world.letters().discard(projector, &key("a"), 2, "a test").await;
+        assert_eq!(discarded.expect("discarded"), Replay::Applied { events: 0 });
+    }
+    let rows = world.rows().await;
+    for from in [0, 1] {
+        let set = format!("UPDATE projector_checkpoints SET position = {from}, lease_until_ms = 0");
+        world.execute(&set).await;
+        world.project().await;
+        assert_eq!(world.number("SELECT count(*) FROM dead_letters").await, 0, "from {from} on");
+        assert_eq!(world.rows().await, rows, "from {from} on");
     }
 }
 

@@ -173,14 +173,18 @@ pub(super) fn line(wallet: &str, version: i64, event: &str) -> String {
     )
 }
 
-const NEW_EVENT: &str = "'00000000-0000-4000-8000-000000000001'";
+/// The id of an event that nothing else has, as SQL.
+pub(super) fn uuid(backend: Backend, number: usize) -> String {
+    let text = format!("'00000000-0000-4000-8000-{number:012}'");
+    match backend {
+        Backend::Postgres => format!("CAST({text} AS uuid)"),
+        Backend::Sqlite => text,
+    }
+}
 
 async fn an_added_line_is_found_and_removed(database: TempDatabase) {
-    let uuid = |text: &str| match database.backend() {
-        Backend::Postgres => format!("CAST({text} AS uuid)"),
-        Backend::Sqlite => text.to_owned(),
-    };
-    let (behind, before) = (uuid(NEW_EVENT), uuid("'00000000-0000-4000-8000-000000000002'"));
+    let uuid = |number| uuid(database.backend(), number);
+    let (behind, before) = (uuid(1), uuid(2));
     let (behind, before) = (line("b", 9, &behind), line("b", -1, &before));
     let found = Some("credit of 7 USD, 107 after it");
     let invalid =
@@ -249,13 +253,7 @@ async fn a_break_hides_nothing_of_other_wallets_and_nothing_before_it(database: 
     let world = World::projected(database, 1).await;
     let rows = world.rows().await;
     world.execute("UPDATE events SET type = 'WalletFrozen' WHERE wallet_id = 'a'").await;
-    let uuid = |last: u8| {
-        let text = format!("'00000000-0000-4000-8000-00000000000{last}'");
-        match world.database.backend() {
-            Backend::Postgres => format!("CAST({text} AS uuid)"),
-            Backend::Sqlite => text,
-        }
-    };
+    let uuid = |number| uuid(world.database.backend(), number);
     let row = "INSERT INTO wallets SELECT shard, tenant, 'bb', owner_id, currency, 9, version, \
                created_at_ms, updated_at_ms FROM wallets WHERE wallet_id = 'b'";
     let added = [line("a", 0, &uuid(1)), line("b", 9, &uuid(2)), row.to_owned()];

@@ -15,7 +15,7 @@ use wallex_ports::{
 };
 use wallex_testkit::{TempDatabase, eventually, on_both_databases};
 
-use super::drift::{clean, line};
+use super::drift::{clean, line, uuid};
 use super::fixture::{World, key};
 use super::recovery::{Watched, recovery_on, tallies};
 use crate::recovery::{Mine, RecoveryStore as _, SqlRecoveryStore, Stand};
@@ -358,11 +358,7 @@ async fn a_rebuild_names_fewer_differences_than_a_drift_check(database: TempData
     let world = World::projected(database, 1).await;
     let extra = REPAIRS_MAX + 10;
     for version in 10..10 + extra {
-        let id = format!("'00000000-0000-4000-8000-{version:012}'");
-        let id = match world.db.backend() {
-            Backend::Postgres => format!("CAST({id} AS uuid)"),
-            Backend::Sqlite => id,
-        };
+        let id = uuid(world.database.backend(), version);
         let version = i64::try_from(version).expect("small");
         world.execute(&line("b", version, &id)).await;
     }

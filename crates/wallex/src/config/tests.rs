@@ -150,6 +150,10 @@ fn bad_values_say_what_would_be_right() {
         ("WALLEX_LOG", "a=b=c"),
         ("WALLEX_LOG", "info,[request]=debug"),
         ("WALLEX_LOG", "info,wallex{id=1}"),
+        ("WALLEX_LOG", "inof"),
+        ("WALLEX_LOG", "info,"),
+        ("WALLEX_LOG", "info, wallex_jwt=debug"),
+        ("WALLEX_LOG", "info,=debug"),
         ("IDEMPOTENCY_TTL_HOURS", "a=b=c"),
     ] {
         let problem = problem("", &[(name, value)]);

@@ -109,7 +109,8 @@ fn set_up(
     Ok(match traces {
         // They come first: they make the ids that log lines carry.
         Some(traces) => registry.with(traces).with(form.layer().with_filter(filter)).into(),
-        // The filter of one layer is asked again whenever a span is made, recorded on or closed.
+        // With a filter of one layer alone, it is looked up whenever a span is made, recorded on or
+        // closed whether that layer wanted it.
         None => registry.with(filter).with(form.layer()).into(),
     })
 }

@@ -33,10 +33,25 @@ impl Sink {
 
 /// What `work` logs, in JSON, under `filter`.
 fn logged(filter: &str, work: impl FnOnce()) -> Sink {
+    logged_with(None::<FilterFn>, filter, work)
+}
+
+/// The same where traces are exported.
+fn logged_beside_traces(filter: &str, work: impl FnOnce()) -> Sink {
+    let provider = SdkTracerProvider::builder().build();
+    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    logged_with(Some(traces), filter, work)
+}
+
+fn logged_with(
+    traces: Option<impl Layer<Registry> + Send + Sync>,
+    filter: &str,
+    work: impl FnOnce(),
+) -> Sink {
     let sink = Sink::default();
     let writer = sink.clone();
     let form = Form { pretty: false, colours: false, writer: move || writer.clone() };
-    with_default(&set_up(None::<FilterFn>, form, filter).expect("valid"), work);
+    with_default(&set_up(traces, form, filter).expect("valid"), work);
     sink
 }
 
@@ -92,6 +107,21 @@ fn warnings_keep_their_correlation_id_when_less_is_logged() {
 }
 
 #[test]
+fn more_is_logged_of_what_is_named() {
+    let work = || {
+        tracing::debug!(target: "wallex_jwt", "wanted");
+        tracing::debug!(target: "wallex_access", "not wanted");
+        tracing::info!(target: "wallex_access", "wanted, too");
+    };
+    let messages = |sink: Sink| -> Vec<String> {
+        sink.lines().iter().map(|line| line["message"].as_str().expect("a text").into()).collect()
+    };
+    let (targets, wanted) = ("info,wallex_jwt=debug", ["wanted", "wanted, too"]);
+    assert_eq!(messages(logged(targets, work)), wanted);
+    assert_eq!(messages(logged_beside_traces(targets, work)), wanted);
+}
+
+#[test]
 fn errors_are_logged_with_their_causes() {
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
@@ -111,12 +141,7 @@ fn event_without_a_message_is_known_by_its_name() {
 
 #[test]
 fn lines_of_a_sampled_span_carry_its_trace() {
-    let provider = SdkTracerProvider::builder().build();
-    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-    let sink = Sink::default();
-    let writer = sink.clone();
-    let form = Form { pretty: false, colours: false, writer: move || writer.clone() };
-    with_default(&set_up(Some(traces), form, "info").expect("valid"), || {
+    let sink = logged_beside_traces("info", || {
         tracing::info!("outside");
         tracing::debug!("not of interest");
         let _outer = tracing::info_span!("outer").entered();

@@ -1,6 +1,6 @@
 //! Logs and metrics.
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::TIMEOUT_MS_MAX;
 use crate::config::LogFormat;
@@ -60,11 +60,18 @@ pub(super) const KEYS: &[Key] = &[
     ),
 ];
 
-/// Whether `text` is a level or directives. To a parser of directives any text names a target; none is
-/// named with more than these characters.
+/// Levels and directives, and no more: to a parser of directives any other text, a level with a typing
+/// error among them, is a target, and everything else is silent.
 fn check_filter(text: &str) -> Result<(), &'static str> {
-    let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || "_-:.,= ".contains(c));
-    if is_name && text.parse::<Targets>().is_ok() {
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_target = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c))
+    };
+    let is_directive = |part: &str| match part.split_once('=') {
+        Some((target, level)) => is_target(target) && is_level(level),
+        None => is_level(part),
+    };
+    if text.split(',').all(is_directive) {
         return Ok(());
     }
     Err("must be a level, as info, or directives, as info,wallex_application=debug")
