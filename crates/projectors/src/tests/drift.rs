@@ -147,10 +147,11 @@ async fn a_line_that_can_not_be_read_is_found_and_repaired(database: TempDatabas
 }
 
 async fn a_changed_line_is_found_and_repaired(database: TempDatabase) {
-    let sql = "UPDATE ledger_entries SET amount = 6, balance_after = 106, description = NULL \
-               WHERE wallet_id = 'a' AND version = 2";
+    let sql = "UPDATE ledger_entries SET amount = 6, balance_after = 106, description = NULL, \
+               reference = 'gift' WHERE wallet_id = 'a' AND version = 2";
     let expected = [
         ("a", LEDGER, Some(2), "description", Some("rent"), None, None),
+        ("a", LEDGER, Some(2), "reference", Some("invoice-7"), Some("gift"), None),
         ("a", LEDGER, Some(2), "amount", Some("5"), Some("6"), Some(1)),
         ("a", LEDGER, Some(2), "balance_after", Some("105"), Some("106"), Some(1)),
     ];

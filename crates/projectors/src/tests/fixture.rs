@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use wallex_database::{ConnectOptions, Database, DatabaseUrl, Row};
 use wallex_domain::{
-    Amount, Balance, Currency, Description, EventHash, EventId, Memo, OwnerId, TransferId, Wallet,
-    WalletEvent, WalletId, transfer,
+    Amount, Balance, Currency, Description, EventHash, EventId, Memo, OwnerId, Reference,
+    TransferId, Wallet, WalletEvent, WalletId, transfer,
 };
 use wallex_outbox::Tail;
 use wallex_ports::{
@@ -31,9 +31,11 @@ fn usd() -> Currency {
     Currency::parse("USD").expect("valid")
 }
 
-fn memo() -> Memo {
+/// What a movement says of itself; one without a reference has none.
+fn memo(reference: Option<&str>) -> Memo {
     let description = Some(Description::parse("rent").expect("valid"));
-    Memo { description, reference: None }
+    let reference = reference.map(|text| Reference::parse(text).expect("valid"));
+    Memo { description, reference }
 }
 
 /// A database, and the write side's wallets.
@@ -114,7 +116,8 @@ impl World {
 
     pub(super) async fn credit(&mut self, id: &str, amount: i64) {
         let amount = Amount::new(amount).expect("valid");
-        let event = self.wallets[id].state.wallet.credit(amount, memo()).expect("room");
+        let event =
+            self.wallets[id].state.wallet.credit(amount, memo(Some("invoice-7"))).expect("room");
         self.commit(vec![(id.to_owned(), event)]).await;
     }
 
@@ -122,7 +125,7 @@ impl World {
         let (amount, id) =
             (Amount::new(amount).expect("valid"), TransferId::from(Uuid::from_u128(7)));
         let wallet = |id: &str| &self.wallets[id].state.wallet;
-        let moved = transfer(id, wallet(from), wallet(to), amount, memo());
+        let moved = transfer(id, wallet(from), wallet(to), amount, memo(None));
         let moved = moved.expect("funds");
         let legs = vec![(from.to_owned(), moved.debit), (to.to_owned(), moved.credit)];
         self.commit(legs).await;
