@@ -1,4 +1,4 @@
-//! Workers, rebuilds and drift checks on real databases.
+//! Workers, rebuilds and drift checks: on real databases, but for `worker`, which has a time of its own.
 
 mod batches;
 mod drift;

@@ -63,7 +63,7 @@ pub(crate) fn init(config: &Config, export: bool) -> anyhow::Result<Telemetry> {
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let form = Form { pretty, colours, writer: io::stderr };
-    set_up(traces, form, &config.log_filter)?.try_init().context("logs can't be set up")?;
+    set_up(traces, form, &config.log_filter).try_init().context("logs can't be set up")?;
     Ok(Telemetry { provider, pretty })
 }
 
@@ -103,28 +103,28 @@ fn set_up(
     traces: Option<impl Layer<Registry> + Send + Sync>,
     form: Form<impl for<'writer> fmt::MakeWriter<'writer> + Send + Sync + 'static>,
     targets: &str,
-) -> anyhow::Result<Dispatch> {
-    let filter = filter(targets)?;
+) -> Dispatch {
+    let filter = filter(targets);
     let registry = tracing_subscriber::registry();
-    Ok(match traces {
+    match traces {
         // They come first: they make the ids that log lines carry.
         Some(traces) => registry.with(traces).with(form.layer().with_filter(filter)).into(),
         // With a filter of one layer alone, it is looked up whenever a span is made, recorded on or
         // closed whether that layer wanted it.
         None => registry.with(filter).with(form.layer()).into(),
-    })
+    }
 }
 
 /// What is logged under `WALLEX_LOG`.
-fn filter(targets: &str) -> anyhow::Result<FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>>> {
+fn filter(targets: &str) -> FilterFn<impl Fn(&Metadata<'_>) -> bool + use<>> {
     let events: Targets =
-        format!("{QUIET},{targets}").parse().context("WALLEX_LOG can't be understood")?;
+        format!("{QUIET},{targets}").parse().expect("invariant: the setting was checked");
     let most = Filter::<Registry>::max_level_hint(&events).unwrap_or(LevelFilter::TRACE);
     // Spans pass in any case: they carry the correlation id to the warnings inside them.
     let passes = move |metadata: &Metadata<'_>| {
         is_span(metadata) || events.would_enable(metadata.target(), metadata.level())
     };
-    Ok(filter_fn(passes).with_max_level_hint(most.max(LevelFilter::INFO)))
+    filter_fn(passes).with_max_level_hint(most.max(LevelFilter::INFO))
 }
 
 fn spans() -> FilterFn {

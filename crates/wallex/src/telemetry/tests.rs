@@ -51,7 +51,7 @@ fn logged_with(
     let sink = Sink::default();
     let writer = sink.clone();
     let form = Form { pretty: false, colours: false, writer: move || writer.clone() };
-    with_default(&set_up(traces, form, filter).expect("valid"), work);
+    with_default(&set_up(traces, form, filter), work);
     sink
 }
 
@@ -161,7 +161,7 @@ fn pretty_lines_are_for_people() {
     let sink = Sink::default();
     let writer = sink.clone();
     let form = Form { pretty: true, colours: false, writer: move || writer.clone() };
-    with_default(&set_up(None::<FilterFn>, form, "info").expect("valid"), || {
+    with_default(&set_up(None::<FilterFn>, form, "info"), || {
         tracing::info!(wallet.id = "w-1", "done");
     });
     let text = sink.text();
