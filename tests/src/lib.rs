@@ -25,6 +25,7 @@ mod debit_wallet;
 mod dependencies;
 mod deployment;
 mod diagrams;
+mod endpoints;
 mod explain_wallet;
 #[cfg(target_os = "linux")]
 mod full_disk;
